@@ -1,0 +1,1 @@
+"""How the house is wired. Imported by nobody."""
