@@ -189,9 +189,7 @@ def _flat(detail: Any, pointer: str = "") -> Iterator[dict[str, str]]:
 
 def _plain(request: HttpRequest, status: int, detail: str) -> JsonResponse:
     data = problem_data(request, status, detail=detail)
-    return JsonResponse(
-        data, status=status, content_type=MEDIA_TYPE, headers={"X-Request-ID": data["request_id"]}
-    )
+    return JsonResponse(data, status=status, content_type=MEDIA_TYPE, headers={"X-Request-ID": data["request_id"]})
 
 
 def _is_api(request: HttpRequest) -> bool:

@@ -1,7 +1,7 @@
 """Pure: a JSON line with a prompt and the response a person wrote to it.
 
-    {"prompt": "How tall is Everest?", "completion": "8,849 metres."}
-    {"messages": [{"role": "user", "content": "…"}], "completion": "…", "source": "handwritten"}
+{"prompt": "How tall is Everest?", "completion": "8,849 metres."}
+{"messages": [{"role": "user", "content": "…"}], "completion": "…", "source": "handwritten"}
 """
 
 from __future__ import annotations

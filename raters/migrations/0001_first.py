@@ -4,9 +4,10 @@ import django.contrib.postgres.fields
 import django.db.models.deletion
 import django.db.models.functions.datetime
 import django.db.models.functions.text
-import raters.models
 from django.conf import settings
 from django.db import migrations, models
+
+import raters.models
 
 
 class Migration(migrations.Migration):

@@ -1,0 +1,69 @@
+"""The verbs of annotation: collecting work, lending it, judging, labelling."""
+
+from annotation.actions.collecting import (
+    BadPair,
+    NotEnoughPanels,
+    UnknownPrompt,
+    close_batch,
+    close_finished_batches,
+    open_batch,
+    store_responses,
+)
+from annotation.actions.importing import (
+    BadLines,
+    Imported,
+    NewPrompt,
+    add_prompts,
+    import_demonstrations,
+    import_prompts,
+)
+from annotation.actions.judging import (
+    Answer,
+    ForeignRule,
+    KeyReused,
+    NothingToUndo,
+    TooLate,
+    submit_judgment,
+    undo_judgment,
+)
+from annotation.actions.labelling import JudgedItThemselves, adjudicate, fold_labels
+from annotation.actions.lending import (
+    AlreadyEnded,
+    MustReadFirst,
+    NothingLeft,
+    Paused,
+    lend_next,
+    skip,
+)
+
+__all__ = [
+    "AlreadyEnded",
+    "Answer",
+    "BadLines",
+    "BadPair",
+    "ForeignRule",
+    "Imported",
+    "JudgedItThemselves",
+    "KeyReused",
+    "MustReadFirst",
+    "NewPrompt",
+    "NotEnoughPanels",
+    "NothingLeft",
+    "NothingToUndo",
+    "Paused",
+    "TooLate",
+    "UnknownPrompt",
+    "add_prompts",
+    "adjudicate",
+    "close_batch",
+    "close_finished_batches",
+    "fold_labels",
+    "import_demonstrations",
+    "import_prompts",
+    "lend_next",
+    "open_batch",
+    "skip",
+    "store_responses",
+    "submit_judgment",
+    "undo_judgment",
+]

@@ -1,0 +1,138 @@
+"""Verbs that make work: storing responses, opening a batch of comparisons, closing it."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+
+from annotation.models import Batch, Comparison, Prompt, Response, Slot
+from annotation.routing import starting_orders, swapped
+from raters.actions import note
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    import numpy as np
+
+    from guidelines.models import Guideline
+    from raters.models import Project, User
+
+CHUNK = 1000
+
+
+class UnknownPrompt(Exception):
+    """A response names a prompt that is not of this project; nothing was stored."""
+
+
+class BadPair(Exception):
+    """A pair's responses are not two different responses of one prompt of this project; no batch was opened."""
+
+
+class NotEnoughPanels(Exception):
+    """Splitting between the two halves of the raters needs an even overlap."""
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@transaction.atomic
+def store_responses(
+    project: Project, *, model_digest: str, sampling: dict[str, Any], rows: Iterable[tuple[int, str]]
+) -> list[Response]:
+    """Keep what a model answered: one row per different text of a prompt. Rows are (prompt id, text).
+
+    Storing the same again changes nothing. Raises UnknownPrompt.
+    """
+    wanted = {(prompt_id, _digest(text)): text for prompt_id, text in rows}
+    ids = {prompt_id for prompt_id, _ in wanted}
+    known = set(Prompt.objects.filter(project=project, pk__in=ids).values_list("pk", flat=True))
+    if ids - known:
+        raise UnknownPrompt(f"Prompt {min(ids - known)} is not of {project}.")
+    fresh = (
+        Response(prompt_id=prompt_id, text=text, sha256=sha256, model_digest=model_digest, sampling=sampling)
+        for (prompt_id, sha256), text in wanted.items()
+    )
+    Response.objects.bulk_create(fresh, ignore_conflicts=True, batch_size=CHUNK)
+    stored = Response.objects.filter(prompt_id__in=ids, model_digest=model_digest).order_by("pk")
+    return [response for response in stored if (response.prompt_id, response.sha256) in wanted]
+
+
+@transaction.atomic
+def open_batch(
+    project: Project,
+    *,
+    name: str,
+    guideline: Guideline,
+    pairs: Sequence[tuple[int, int]],
+    overlap: int,
+    split_panels: bool,
+    rng: np.random.Generator,
+    by: User | None = None,
+) -> Batch:
+    """Open comparisons for rating, with their sides decided: AB and BA balance within each comparison and over all.
+
+    `pairs` are response ids. With `split_panels` each comparison goes before both halves of the raters alike.
+    The same name again returns the batch that is there. Raises BadPair, NotEnoughPanels.
+    """
+    batch, new = Batch.objects.get_or_create(project=project, name=name, defaults={"guideline": guideline})
+    if not new:
+        return batch
+    if split_panels and overlap % 2:
+        raise NotEnoughPanels(f"An overlap of {overlap} cannot be shared evenly between two panels.")
+    prompt_of = _prompts_of(project, pairs)
+    orders = starting_orders(len(pairs), rng=rng)
+    for start in range(0, len(pairs), CHUNK):
+        made = Comparison.objects.bulk_create(
+            Comparison(
+                project=project,
+                batch=batch,
+                prompt_id=prompt_of[min(pair)],
+                response_a_id=min(pair),
+                response_b_id=max(pair),
+                overlap=overlap,
+            )
+            for pair in pairs[start : start + CHUNK]
+        )
+        Slot.objects.bulk_create(
+            Slot(
+                comparison=comparison,
+                number=number,
+                swapped=swapped(number, starts_swapped=starts_swapped),
+                panel=(number - 1) % 2 if split_panels else None,
+            )
+            for comparison, starts_swapped in zip(made, orders[start : start + CHUNK], strict=True)
+            for number in range(1, overlap + 1)
+        )
+    note(project, actor=by, action="batch.opened", subject=name, details={"comparisons": len(pairs)})
+    return batch
+
+
+def _prompts_of(project: Project, pairs: Sequence[tuple[int, int]]) -> dict[int, int]:
+    ids = {response for pair in pairs for response in pair}
+    found = Response.objects.filter(pk__in=ids, prompt__project=project)
+    prompt_of: dict[int, int] = dict(found.values_list("pk", "prompt_id"))
+    for first, second in pairs:
+        if first == second or first not in prompt_of or prompt_of[first] != prompt_of.get(second):
+            raise BadPair(f"Responses {first} and {second} are not two responses of one prompt of {project}.")
+    return prompt_of
+
+
+@transaction.atomic
+def close_finished_batches(*, now: datetime) -> int:
+    """Close every batch whose comparisons all have their judgments. Returns how many were closed."""
+    waiting = Comparison.objects.filter(batch=OuterRef("pk"), is_open=True)
+    finished = Batch.objects.filter(closed_at=None).exclude(Exists(waiting))
+    return finished.update(closed_at=now)
+
+
+@transaction.atomic
+def close_batch(batch: Batch, *, by: User, now: datetime) -> None:
+    """Stop lending a batch's comparisons before all are judged. What raters hold already still counts."""
+    Comparison.objects.filter(batch=batch, is_open=True).update(is_open=False)
+    Batch.objects.filter(pk=batch.pk, closed_at=None).update(closed_at=now)
+    note(batch.project, actor=by, action="batch.closed", subject=batch.name)

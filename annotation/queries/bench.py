@@ -1,0 +1,211 @@
+"""What a rater may see of one comparison, and in which order. Nothing else leaves the server.
+
+Blindness is kept here: a card carries texts and sides, never a model, a gold flag, a score or another's answer.
+"""
+
+from __future__ import annotations
+
+import statistics
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.db.models import QuerySet
+
+from annotation.kinds import IN_WORDS, PAIRWISE_STEPS, Step, canonical
+from annotation.models import Assignment, Judgment, Seat
+from annotation.rendering import visible
+
+if TYPE_CHECKING:
+    from raters.models import Project, User
+
+SET_SIZE = 40  # comparisons that a rater sees as one stretch of work
+PACE_FROM = 20  # judgments that the time left is estimated from
+
+REASONS = (
+    ("skip", "Skip this one"),
+    ("language", "I do not read this language well enough"),
+    ("knowledge", "I lack the knowledge to judge it"),
+    ("broken", "Something is broken or missing"),
+    ("distressing", "I would rather not read this"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One message of the conversation."""
+
+    role: str
+    text: str
+    judged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One response, as text with invisible characters made visible."""
+
+    text: str
+    words: int
+    lang: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where the rater is in this stretch of work."""
+
+    done: int
+    total: int
+    ticks: tuple[str, ...]
+    minutes_left: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Something with a name to show."""
+
+    id: int
+    name: str
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleChip:
+    """A rule that may have decided."""
+
+    id: int
+    number: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a comparison cannot be judged."""
+
+    value: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """All a rater may see of an assignment, in the order to show it: `a` is what stands on the left."""
+
+    assignment_id: int
+    key: str
+    batch: Named
+    turns: tuple[Turn, ...]
+    a: Side
+    b: Side
+    progress: Progress
+    guideline: Named
+    rules: tuple[RuleChip, ...]
+    steps: tuple[Step, ...]
+    ask_rationale: bool
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """The judgment that can still be taken back, in words."""
+
+    judgment_id: int
+    text: str
+
+
+def assignments_of(rater: User, project: Project) -> QuerySet[Assignment]:
+    """The only assignments this rater may touch. Every door starts here."""
+    return Assignment.objects.filter(rater=rater, comparison__project=project).select_related("comparison__project")
+
+
+def judgments_of(rater: User, project: Project) -> QuerySet[Judgment]:
+    """The only judgments this rater may touch."""
+    return Judgment.objects.filter(rater=rater, comparison__project=project).select_related(
+        "comparison__project", "assignment"
+    )
+
+
+def card_of(assignment: Assignment) -> Card:
+    """Shape an assignment for the page."""
+    assignment = Assignment.objects.select_related(
+        "comparison__prompt",
+        "comparison__response_a",
+        "comparison__response_b",
+        "comparison__batch",
+        "comparison__project",
+        "guideline_version__guideline",
+    ).get(pk=assignment.pk)
+    comparison = assignment.comparison
+    first, second = comparison.response_a.text, comparison.response_b.text
+    left, right = (second, first) if assignment.swapped else (first, second)
+    version = assignment.guideline_version
+    return Card(
+        assignment_id=assignment.pk,
+        key=str(uuid.uuid4()),
+        batch=Named(comparison.batch.pk, comparison.batch.name),
+        turns=_turns(comparison.prompt.messages),
+        a=_side(left, comparison.prompt.language),
+        b=_side(right, comparison.prompt.language),
+        progress=_progress(comparison.project, assignment.rater_id),
+        guideline=Named(version.pk, version.guideline.name, version.label),
+        rules=tuple(RuleChip(rule.pk, rule.number, rule.title) for rule in version.rules.all()),
+        steps=PAIRWISE_STEPS,
+        # the id decides, so a reload asks the same; it says nothing about the item
+        ask_rationale=assignment.pk % comparison.project.rationale_one_in == 0,
+        reasons=tuple(Reason(value, label) for value, label in REASONS[1:]),
+    )
+
+
+def _turns(messages: list[dict[str, str]]) -> tuple[Turn, ...]:
+    last = len(messages) - 1
+    return tuple(
+        Turn(message["role"], visible(message["content"]), judged=position == last)
+        for position, message in enumerate(messages)
+    )
+
+
+def _side(text: str, language: str) -> Side:
+    return Side(visible(text), len(text.split()), language)
+
+
+def _progress(project: Project, rater_id: int) -> Progress:
+    seat = Seat.objects.get(project=project, rater=rater_id)
+    ended = seat.judged + seat.skipped
+    done = ended % SET_SIZE
+    recent = list(
+        Assignment.objects.filter(rater=rater_id, comparison__project=project, ended_at__isnull=False)
+        .order_by("-ended_at")
+        .values_list("state", flat=True)[:done]
+    )
+    names = {Assignment.State.JUDGED: "done", Assignment.State.SKIPPED: "skipped"}
+    ticks = [names[Assignment.State(state)] for state in reversed(recent)]
+    ticks += ["current"] + ["todo"] * (SET_SIZE - len(ticks) - 1)
+    return Progress(done, SET_SIZE, tuple(ticks), _minutes_left(project, rater_id, items=SET_SIZE - done))
+
+
+def _minutes_left(project: Project, rater_id: int, *, items: int) -> int | None:
+    seconds = list(
+        Judgment.objects.filter(rater=rater_id, comparison__project=project)
+        .order_by("-id")
+        .values_list("seconds", flat=True)[:PACE_FROM]
+    )
+    if len(seconds) < 3:
+        return None
+    return max(1, round(statistics.median(seconds) * items / 60))
+
+
+def undo_of(rater: User, project: Project) -> Undo | None:
+    """The last answer, as it stood on the screen, if it still counts: only that one can be undone."""
+    last = judgments_of(rater, project).filter(withdrawal=None).order_by("-pk").first()
+    if last is None or last.assignment.state != Assignment.State.JUDGED:
+        return None
+    shown = canonical(last.preference, swapped=last.swapped)
+    return Undo(last.pk, f"Sent: {IN_WORDS[shown]}")
+
+
+def draft_of(judgment: Judgment) -> dict[str, object]:
+    """The form as it stood when the judgment was sent, so that undo gives the draft back."""
+    return {
+        "preference": canonical(judgment.preference, swapped=judgment.swapped),
+        "rules": list(judgment.rules.values_list("pk", flat=True)),
+        "rationale": judgment.rationale,
+        "seconds": judgment.seconds,
+    }

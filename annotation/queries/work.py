@@ -1,0 +1,15 @@
+"""Which judgments count, and what a rater finds on their home page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from annotation.models import Judgment
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
+
+def counted_judgments() -> QuerySet[Judgment]:
+    """The judgments that count: neither taken back nor surplus. At most one per rater and comparison."""
+    return Judgment.objects.filter(withdrawal=None, surplus=False)

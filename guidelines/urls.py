@@ -1,0 +1,10 @@
+"""Guideline pages, under a project."""
+
+from django.urls import path
+
+from guidelines import views
+
+urlpatterns = [
+    path("p/<slug:slug>/guidelines/<int:version_id>/", views.guideline, name="guideline"),
+    path("p/<slug:slug>/guidelines/<int:version_id>/acknowledge/", views.acknowledge, name="acknowledge"),
+]

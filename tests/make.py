@@ -1,0 +1,148 @@
+"""Builders of dull defaults: each makes what it needs, through the real actions where there is one."""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from annotation import actions as annotation
+from annotation.models import Assignment, Batch, Comparison, Judgment, Prompt, Response
+from guidelines import actions as guidelines
+from guidelines.models import Acknowledgement, Guideline, GuidelineVersion
+from raters import actions as raters
+from raters.models import Project, Role, User
+
+_count = itertools.count(1)
+NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+PASSWORD = "a long enough passphrase"
+TEXT = """# Helpfulness
+
+## 1 True
+
+### 1.1 Wrong claims decide
+
+A wrong claim outweighs style.
+
+## 2 Short
+
+### 2.1 Padding
+
+Padding counts against a response.
+"""
+
+
+def now() -> datetime:
+    """The moment at which the tests' stories begin, plus a second for each call: order is kept."""
+    return NOW + timedelta(seconds=next(_count))
+
+
+def user(name: str = "", *roles: str, project: Project | None = None) -> User:
+    """A person, in the given roles of the project."""
+    name = name or f"person{next(_count)}"
+    person = User.objects.create_user(f"{name.lower()}@example.org", name=name.title(), password=PASSWORD)
+    for role in roles:
+        assert project is not None
+        raters.join(project, person, role=role)
+    return person
+
+
+def project(name: str = "") -> Project:
+    """A project nobody is in."""
+    name = name or f"Project {next(_count)}"
+    return Project.objects.create(name=name, slug=name.lower().replace(" ", "-"))
+
+
+def guideline_version(
+    project: Project, *, name: str = "Helpfulness", text: str = TEXT, **more: Any
+) -> GuidelineVersion:
+    """A published version."""
+    author = more.pop("by", None) or user("", Role.LEAD, project=project)
+    draft = guidelines.draft_version(project, name=name, text=text, by=author, **more)
+    return guidelines.publish_version(draft, by=author, now=now())
+
+
+def guideline(project: Project) -> Guideline:
+    """The project's guideline, published when there is none yet."""
+    found = Guideline.objects.filter(project=project).first()
+    return found or guideline_version(project).guideline
+
+
+def acknowledgement(person: User, version: GuidelineVersion) -> Acknowledgement:
+    """The rater has read the version."""
+    return guidelines.acknowledge(version, user=person, answers={})
+
+
+def rater(project: Project, name: str = "") -> User:
+    """A rater who has read the project's guideline."""
+    person = user(name, Role.RATER, project=project)
+    version = guideline(project).versions.get(state="published")
+    acknowledgement(person, version)
+    return person
+
+
+def prompt(project: Project, question: str = "", **more: Any) -> Prompt:
+    """A prompt of one user turn."""
+    messages = [{"role": "user", "content": question or f"What is {next(_count)}?"}]
+    new = annotation.NewPrompt(messages=messages, **more)
+    return annotation.add_prompts(project, conversations=[new])[0]
+
+
+def responses(prompt: Prompt, *texts: str, model_digest: str = "0" * 64) -> list[Response]:
+    """What a model answered; two different texts when none are given."""
+    texts = texts or (f"Answer {next(_count)}.", f"Answer {next(_count)}.")
+    rows = [(prompt.pk, text) for text in texts]
+    return annotation.store_responses(prompt.project, model_digest=model_digest, sampling={}, rows=rows)
+
+
+def batch(
+    project: Project,
+    *,
+    comparisons: int = 1,
+    overlap: int = 1,
+    split_panels: bool = False,
+    name: str = "",
+    held_out: bool = False,
+) -> Batch:
+    """A batch of comparisons, each of its own prompt."""
+    pairs = []
+    for _ in range(comparisons):
+        first, second = responses(prompt(project, held_out=held_out))
+        pairs.append((first.pk, second.pk))
+    return annotation.open_batch(
+        project,
+        name=name or f"batch {next(_count)}",
+        guideline=guideline(project),
+        pairs=pairs,
+        overlap=overlap,
+        split_panels=split_panels,
+        rng=np.random.default_rng(1),
+    )
+
+
+def comparison(project: Project, **more: Any) -> Comparison:
+    """One open comparison, in a batch of its own."""
+    return batch(project, **more).comparisons.get()
+
+
+def gold(comparison: Comparison, preference: int) -> Comparison:
+    """The comparison, with its answer known."""
+    Comparison.objects.filter(pk=comparison.pk).update(gold_preference=preference, gold_reason="It is known.")
+    comparison.refresh_from_db()
+    return comparison
+
+
+def assignment(person: User, project: Project) -> Assignment:
+    """What the rater is lent next."""
+    return annotation.lend_next(project, rater=person, now=now())
+
+
+def judgment(person: User, project: Project, *, preference: int = 1, **more: Any) -> Judgment:
+    """The rater judges what they are lent; `preference` is canonical."""
+    lent = assignment(person, project)
+    shown = -preference if lent.swapped else preference
+    answer = annotation.Answer(shown=shown, seconds=more.pop("seconds", 30.0), **more)
+    return annotation.submit_judgment(lent, answer=answer, key=uuid.uuid4(), now=now())
