@@ -11,6 +11,7 @@ import json
 import os
 import pwd
 import secrets
+import sys
 from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from config.engines import Account, EngineFailed, Server
 BASE = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
 OUTSIDE = Path("/var/lib/tare")
+BOTH = ("postgres", "redis")
 
 
 class VarIsTaken(EngineFailed):
@@ -49,6 +51,7 @@ class Engines:
     checkout: Path = BASE
     fast: bool = False
     """Give up safety for speed: for tests, whose data is thrown away."""
+    wanted: tuple[str, ...] = BOTH
 
     @classmethod
     def here(cls) -> Self:
@@ -57,18 +60,23 @@ class Engines:
 
     def database_url(self) -> str:
         """Where PostgreSQL answers; starts it when it does not."""
-        place = self._with("postgres")
+        place = self._started("postgres")
         return f"postgresql://tare:{place.postgres_password}@127.0.0.1:{place.postgres_port}/tare"
 
     def redis_url(self) -> str:
         """Where Redis answers; starts it when it does not."""
-        place = self._with("redis")
+        place = self._started("redis")
         return f"redis://:{place.redis_password}@127.0.0.1:{place.redis_port}/0"
 
     def running(self) -> dict[str, bool]:
         """Which of the two are up; starts neither."""
         place = self._remembered()
-        return {name: bool(place and self._server(name, place).is_running()) for name in ("postgres", "redis")}
+        return {name: bool(place and self._server(name, place).is_running()) for name in self.wanted}
+
+    def start(self) -> None:
+        """Both up and answering; what runs already stays as it is."""
+        for name in self.wanted:
+            self._started(name)
 
     def stop(self) -> None:
         """End both, in order. What does not run stays so."""
@@ -76,10 +84,10 @@ class Engines:
             return
         with self._alone():
             place = self._ours(self._remembered() or self._settle())
-            for name in ("redis", "postgres"):
+            for name in reversed(BOTH):
                 self._server(name, place).stop()
 
-    def _with(self, name: str) -> Place:
+    def _started(self, name: str) -> Place:
         self.own_var()
         with self._alone():
             place = self._ours(self._remembered() or self._settle())
@@ -103,7 +111,9 @@ class Engines:
             # an account that root lends to the servers has to walk through; nobody else has business here
             self.var.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
         except OSError as refusal:
-            raise EngineFailed(f"{self.var} cannot be made: {refusal.strerror}; set TARE_VAR to a folder of yours") from None
+            raise EngineFailed(
+                f"{self.var} cannot be made: {refusal.strerror}; set TARE_VAR to a folder of yours"
+            ) from None
         owner = self.var.stat().st_uid
         if owner != os.geteuid():
             raise VarIsTaken(
@@ -122,7 +132,9 @@ class Engines:
         except FileNotFoundError:
             return None
         except (ValueError, TypeError):
-            raise EngineFailed(f"{paper} cannot be read: it is not what Tare wrote; restore it or remove {self.var}") from None
+            raise EngineFailed(
+                f"{paper} cannot be read: it is not what Tare wrote; restore it or remove {self.var}"
+            ) from None
 
     def _remember(self, place: Place) -> Place:
         unfinished = self.var / "engines.json.unfinished"
@@ -158,10 +170,10 @@ class Engines:
         """Take over what a checkout that was moved or copied left here, but never under a running one's feet."""
         if (place.checkout, place.var) == (str(self.checkout), str(self.var)):
             return place
-        if any(self._server(name, place).is_running() for name in ("postgres", "redis")):
+        if any(self._server(name, place).is_running() for name in BOTH):
             raise VarIsTaken(
                 f"{self.var} belongs to the Tare at {place.checkout}, which is running: end it there with "
-                f"'python manage.py engines stop', or set TARE_VAR to another folder"
+                f"'make stop', or set TARE_VAR to another folder"
             )
         return self._remember(replace(place, checkout=str(self.checkout), var=str(self.var)))
 
@@ -174,7 +186,7 @@ class Engines:
 
 
 def var_folder() -> Path:
-    """Everything that is not code: data of the engines, runs, logs, the secret key. TARE_VAR, else ``var`` beside the code."""
+    """All that is not code: the servers' data, runs, logs, the secret key. TARE_VAR, else ``var`` beside the code."""
     return Path(env.text("TARE_VAR", default=str(BASE / "var"))).resolve()
 
 
@@ -190,9 +202,17 @@ def redis_url() -> str:
     return given or Engines.here().redis_url()
 
 
+def in_use() -> Engines | None:
+    """The servers that stand in for addresses which were not given; None when both were."""
+    wanted = tuple(
+        name for name, given in zip(BOTH, ("DATABASE_URL", "REDIS_URL"), strict=True) if not env.text(given, default="")
+    )
+    return replace(Engines.here(), wanted=wanted) if wanted else None
+
+
 def secret_key() -> str:
     """TARE_SECRET_KEY; with the embedded database one that is made once and kept in ``var/secret.key``."""
-    if env.text("TARE_SECRET_KEY", default="") or env.text("DATABASE_URL", default=""):
+    if env.text("TARE_SECRET_KEY", default="", secret=True) or env.text("DATABASE_URL", default=""):
         return env.text("TARE_SECRET_KEY", at_least=50, secret=True)
     kept = var_folder() / "secret.key"
     if not kept.exists():
@@ -212,3 +232,27 @@ def _user(uid: int) -> str:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return f"number {uid}"
+
+
+def main(arguments: list[str]) -> int:
+    """``python -m config.embedded start|stop|status``: the servers of this checkout, by hand."""
+    verb = arguments[0] if len(arguments) == 1 else ""
+    here = Engines.here()
+    try:
+        if verb == "start":
+            here.start()
+        elif verb == "stop":
+            here.stop()
+        elif verb != "status":
+            sys.stderr.write("usage: python -m config.embedded start|stop|status\n")
+            return 2
+        for name, is_up in here.running().items():
+            sys.stdout.write(f"{name} {'runs' if is_up else 'does not run'} ({here.var})\n")
+    except EngineFailed as refusal:
+        sys.stderr.write(f"{refusal}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -277,7 +277,9 @@ def _make_cluster(binaries: Path, data: Path, *, account: Account | None, passwo
     haste = ["--no-sync"] if fast else []
     _run([str(binaries / "initdb"), f"--pgdata={unfinished}", *form, *entry, *haste], account)
     secret.unlink()
-    _run([str(binaries / "postgres"), "--single", "-D", str(unfinished), "postgres"], account, say="CREATE DATABASE tare")
+    _run(
+        [str(binaries / "postgres"), "--single", "-D", str(unfinished), "postgres"], account, say="CREATE DATABASE tare"
+    )
     unfinished.rename(data)
 
 
@@ -300,7 +302,9 @@ def _run(command: list[str], account: Account | None, *, say: str = "") -> None:
 def _refuse_other_version(data: Path) -> None:
     found = (data / "PG_VERSION").read_text().strip()
     if found != POSTGRES_MAJOR:
-        raise EngineFailed(f"{data} was written by PostgreSQL {found}: dump it with that version, this is {POSTGRES_MAJOR}")
+        raise EngineFailed(
+            f"{data} was written by PostgreSQL {found}: dump it with that version, this is {POSTGRES_MAJOR}"
+        )
 
 
 def _forget_dead_postmaster(data: Path) -> None:

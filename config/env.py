@@ -73,7 +73,9 @@ def url(name: str, *, schemes: Sequence[str], default: str | None = None) -> str
         # an address that does not parse may hold a password anywhere, so it is not shown
         raise BadSetting(f"{name}: this is not an address; use {wanted} and a host") from None
     if parts.scheme not in schemes or not (parts.hostname or "host=" in parts.query) or not port_is_fine:
-        raise BadSetting(f"{name}={without_password(value)!r}: use an address that starts with {wanted} and names a host")
+        raise BadSetting(
+            f"{name}={without_password(value)!r}: use an address that starts with {wanted} and names a host"
+        )
     return value
 
 

@@ -13,7 +13,7 @@ from config import embedded, env
 BASE_DIR = embedded.BASE
 VAR = embedded.var_folder()
 
-# --- who we are to the outside -----------------------------------------------------------------------------------------
+# --- who we are to the outside ----------------------------------------------------------------------------------------
 
 TARE_ORIGIN = env.url("TARE_ORIGIN", schemes=("http", "https"), default="http://127.0.0.1:8000").rstrip("/")
 _origin = urlsplit(TARE_ORIGIN)
@@ -29,7 +29,7 @@ CSRF_TRUSTED_ORIGINS = [TARE_ORIGIN]
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 
-# --- rooms -------------------------------------------------------------------------------------------------------------
+# --- rooms ------------------------------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
     "raters",
@@ -84,12 +84,15 @@ TEMPLATES = [
 ]
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
-# --- the one truth -----------------------------------------------------------------------------------------------------
+# --- the one truth ----------------------------------------------------------------------------------------------------
 
 # Only in the web process does a person wait; a snapshot or an import may take its time.
 _limits = "-c idle_in_transaction_session_timeout=60000"
 if env.text("TARE_PROCESS", default="") == "web":
     _limits = "-c statement_timeout=5000 -c lock_timeout=2000 -c idle_in_transaction_session_timeout=10000"
+
+# the embedded servers, for whoever owns their lifetime; None when both addresses were given
+TARE_ENGINES = embedded.in_use()
 
 _database = env.database(embedded.database_url())
 DATABASES: dict[str, Any] = {
@@ -113,7 +116,7 @@ CACHES = {
     }
 }
 
-# --- people ------------------------------------------------------------------------------------------------------------
+# --- people -----------------------------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "raters.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
@@ -157,7 +160,7 @@ if TARE_SMTP:
     EMAIL_USE_SSL = TARE_SMTP.startswith("smtps:")
     EMAIL_USE_TLS = not EMAIL_USE_SSL
 
-# --- the browser -------------------------------------------------------------------------------------------------------
+# --- the browser ------------------------------------------------------------------------------------------------------
 
 _host_prefix = "__Host-" if _https else ""
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
@@ -207,7 +210,7 @@ USE_I18N = False
 USE_TZ = True
 TIME_ZONE = "UTC"
 
-# --- programs ----------------------------------------------------------------------------------------------------------
+# --- programs ---------------------------------------------------------------------------------------------------------
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["raters.authentication.BearerToken"],
@@ -228,7 +231,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
 }
 
-# --- work --------------------------------------------------------------------------------------------------------------
+# --- work -------------------------------------------------------------------------------------------------------------
 
 TARE_LEASE_SECONDS = env.number("TARE_LEASE_SECONDS", default=900, unit="seconds", least=30)
 TARE_RUN_LEASE_SECONDS = env.number("TARE_RUN_LEASE_SECONDS", default=60, unit="seconds", least=5)
