@@ -1,11 +1,13 @@
 """The verbs of annotation: collecting work, lending it, judging, labelling."""
 
 from annotation.actions.collecting import (
+    AlreadyJudged,
     BadPair,
     NotEnoughPanels,
     UnknownPrompt,
     close_batch,
     close_finished_batches,
+    mark_gold,
     open_batch,
     store_responses,
 )
@@ -38,6 +40,7 @@ from annotation.actions.lending import (
 
 __all__ = [
     "AlreadyEnded",
+    "AlreadyJudged",
     "Answer",
     "BadLines",
     "BadPair",
@@ -61,6 +64,7 @@ __all__ = [
     "import_demonstrations",
     "import_prompts",
     "lend_next",
+    "mark_gold",
     "open_batch",
     "skip",
     "store_responses",

@@ -136,3 +136,22 @@ def close_batch(batch: Batch, *, by: User, now: datetime) -> None:
     Comparison.objects.filter(batch=batch, is_open=True).update(is_open=False)
     Batch.objects.filter(pk=batch.pk, closed_at=None).update(closed_at=now)
     note(batch.project, actor=by, action="batch.closed", subject=batch.name)
+
+
+class AlreadyJudged(Exception):
+    """Raters have judged the comparison; making it gold now would score them on an answer given in good faith."""
+
+
+@transaction.atomic
+def mark_gold(comparison: Comparison, *, preference: int, reason: str, by: User) -> Comparison:
+    """Say that a comparison's answer is known. Raters cannot tell it from any other. Raises AlreadyJudged.
+
+    `preference` is canonical, -3 to 3; `reason` is what a rater who got it wrong is told.
+    """
+    comparison = Comparison.objects.select_for_update().get(pk=comparison.pk)
+    if comparison.judgments.exists():
+        raise AlreadyJudged("This comparison was judged before. Choose one that nobody has seen.")
+    comparison.gold_preference, comparison.gold_reason = preference, reason
+    comparison.save(update_fields=["gold_preference", "gold_reason"])
+    note(comparison.project, actor=by, action="comparison.made_gold", subject=comparison.pk)
+    return comparison
