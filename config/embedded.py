@@ -17,8 +17,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from config import engines, env
-from config.engines import Account, EngineFailed, Server
+from config import engines, env, server
+from config.server import Account, EngineFailed, Server
 
 BASE = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
@@ -123,7 +123,7 @@ class Engines:
         (self.var / "log").mkdir(mode=0o700, exist_ok=True)
 
     def _alone(self) -> AbstractContextManager[None]:
-        return engines.locked(self.var / "engines.lock", seconds=START_SECONDS * 2)
+        return server.locked(self.var / "engines.lock", seconds=START_SECONDS * 2)
 
     def _remembered(self) -> Place | None:
         paper = self.var / "engines.json"
@@ -150,7 +150,7 @@ class Engines:
         account = Account.for_servers()
         home.mkdir(mode=0o711, exist_ok=True)
         outside = ""
-        if account and not engines.can_enter(home, account):
+        if account and not server.can_enter(home, account):
             # below /root, say: the servers' account cannot go there, and opening root's home is not ours to do
             outside = str(OUTSIDE / hashlib.sha256(str(self.var).encode()).hexdigest()[:12])
             Path(outside).mkdir(mode=0o711, parents=True, exist_ok=True)
@@ -159,9 +159,9 @@ class Engines:
                 checkout=str(self.checkout),
                 var=str(self.var),
                 home=outside,
-                postgres_port=engines.free_port(),
+                postgres_port=server.free_port(),
                 postgres_password=secrets.token_urlsafe(24),
-                redis_port=engines.free_port(),
+                redis_port=server.free_port(),
                 redis_password=secrets.token_urlsafe(24),
             )
         )
@@ -178,10 +178,10 @@ class Engines:
         return self._remember(replace(place, checkout=str(self.checkout), var=str(self.var)))
 
     def _with_free_port(self, name: str, place: Place) -> Place:
-        if name == "postgres" and not engines.is_free(place.postgres_port):
-            return self._remember(replace(place, postgres_port=engines.free_port()))
-        if name == "redis" and not engines.is_free(place.redis_port):
-            return self._remember(replace(place, redis_port=engines.free_port()))
+        if name == "postgres" and not server.is_free(place.postgres_port):
+            return self._remember(replace(place, postgres_port=server.free_port()))
+        if name == "redis" and not server.is_free(place.redis_port):
+            return self._remember(replace(place, redis_port=server.free_port()))
         return place
 
 
