@@ -1,0 +1,1 @@
+"""Learners for tests: real processes on a real run folder that learn nothing."""

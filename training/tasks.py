@@ -1,0 +1,19 @@
+"""The bell of the gpu worker. It carries nothing: the rows say what there is to do."""
+
+from __future__ import annotations
+
+from celery import shared_task
+from celery.worker import state
+
+from training import supervise
+
+
+@shared_task(name="training.work", queue="gpu", ignore_result=True)
+def work() -> None:
+    """Attend runs until none is left. Rung too often it finds nothing; never rung, beat rings again."""
+    supervise.work(supervise.Post(told_to_stop=_worker_is_stopping))
+
+
+def _worker_is_stopping() -> bool:
+    """Whether the worker was told to shut down. Its exit status counts, and 0 is one."""
+    return any(flag is not None and flag is not False for flag in (state.should_stop, state.should_terminate))
