@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TYPE_CHECKING, TypeVar
 
-from django.db import InterfaceError, OperationalError, close_old_connections, connection
+from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
 from training import actions
@@ -59,7 +59,6 @@ def work(post: Post | None = None) -> int:
     """Attend one run after the other until there is none to claim. Returns how many it attended."""
     post, attended = post or Post(), 0
     while not post.told_to_stop():
-        close_old_connections()
         run = actions.claim_next_run(now=post.now())
         if run is None:
             break

@@ -195,7 +195,7 @@ def test_a_worker_back_from_the_dead_writes_nothing(project: Project, verb: str)
             "finish": lambda: actions.finish_run(run, token=old, outcome=build.outcome(), now=make.now()),
             "fail": lambda: actions.fail_run(run, token=old, reason="no", now=make.now()),
             "cancelled": lambda: actions.end_cancelled_run(run, token=old, now=make.now()),
-            "release": lambda: actions.release_run(run, token=old),
+            "release": lambda: actions.release_run(run, token=old, now=make.now()),
         }[verb]()
     assert Run.objects.values().get() == before
     assert not Metric.objects.exists() and not ModelVersion.objects.exists()
@@ -255,7 +255,7 @@ def test_what_is_done_stays_done(project: Project, emil: User) -> None:
 
 def test_a_released_run_waits_again_and_has_not_used_an_attempt(project: Project) -> None:
     run = claimed(project)
-    released = actions.release_run(run, token=run.token)
+    released = actions.release_run(run, token=run.token, now=make.now())
     assert (released.state, released.attempts) == (State.QUEUED, 0)
     again = actions.claim_next_run(now=make.now())
     assert again is not None and again.token == run.token + 1

@@ -150,11 +150,12 @@ def end_cancelled_run(run: Run, *, token: int, now: datetime) -> Run:
 
 
 @transaction.atomic
-def release_run(run: Run, *, token: int) -> Run:
+def release_run(run: Run, *, token: int, now: datetime) -> Run:
     """Put a run back because its worker was told to stop; that is not the run's fault. Raises LostLease."""
     held = _held(run, token)
-    held.state, held.attempts, held.lease_until = Run.State.QUEUED, held.attempts - 1, None
-    held.save(update_fields=["state", "attempts", "lease_until"])
+    held.state, held.attempts = Run.State.QUEUED, held.attempts - 1
+    held.heartbeat_at, held.lease_until = now, None
+    held.save(update_fields=["state", "attempts", "heartbeat_at", "lease_until"])
     return held
 
 
