@@ -118,10 +118,11 @@ def _next(request: HttpRequest, project: Project, *, notice: str = "", status: i
             response = HttpResponse(status=200, headers={"HX-Redirect": response.url})
         return response
     except actions.Paused as refusal:
-        return _bench(request, project, None, empty=Empty("Your work here is paused", str(refusal)))
+        empty = Empty("Your work here is paused", str(refusal))
+        return _bench(request, project, None, empty=empty, notice=notice, status=status)
     except actions.NothingLeft as refusal:
         text = f"{refusal} New comparisons appear here when the next batch opens."
-        return _bench(request, project, None, empty=Empty("All done", text))
+        return _bench(request, project, None, empty=Empty("All done", text), notice=notice, status=status)
     return _bench(request, project, assignment, notice=notice, status=status)
 
 

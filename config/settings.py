@@ -40,6 +40,7 @@ INSTALLED_APPS = [
     "evaluation",
     "django.contrib.auth",
     "django.contrib.contenttypes",
+    "django.contrib.humanize",
     "django.contrib.messages",
     "django.contrib.postgres",
     "django.contrib.sessions",

@@ -178,10 +178,11 @@ def _progress(project: Project, rater_id: int) -> Progress:
     names = {Assignment.State.JUDGED: "done", Assignment.State.SKIPPED: "skipped"}
     ticks = [names[Assignment.State(state)] for state in reversed(recent)]
     ticks += ["current"] + ["todo"] * (SET_SIZE - len(ticks) - 1)
-    return Progress(done, SET_SIZE, tuple(ticks), _minutes_left(project, rater_id, items=SET_SIZE - done))
+    return Progress(done, SET_SIZE, tuple(ticks), minutes_left(project, rater_id, items=SET_SIZE - done))
 
 
-def _minutes_left(project: Project, rater_id: int, *, items: int) -> int | None:
+def minutes_left(project: Project, rater_id: int, *, items: int) -> int | None:
+    """At the rater's own pace; None before there is one."""
     seconds = list(
         Judgment.objects.filter(rater=rater_id, comparison__project=project)
         .order_by("-id")

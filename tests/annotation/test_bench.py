@@ -1,0 +1,334 @@
+"""The rater's doors: works, refuses strangers, refuses bad input, refuses the wrong method; and stays blind."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from typing import Any
+
+import numpy as np
+import pytest
+from django.test import Client
+
+from annotation import actions as annotation
+from annotation import queries
+from annotation.models import Assignment, Batch, Judgment, Response, Slot
+from raters.models import Project, Standing, User
+from tests import make
+
+HTMX = {"HX-Request": "true"}
+
+
+@pytest.fixture
+def bench(client: Client, ada: User) -> Client:
+    """Ada's browser."""
+    client.force_login(ada)
+    return client
+
+
+def _submit(client: Client, assignment: Assignment, **answer: object) -> object:
+    sent = {"preference": "2", "key": str(uuid.uuid4()), "seconds": "12.5", **answer}
+    return client.post(f"/p/helpfulness/assignments/{assignment.pk}/judgment/", sent, headers=HTMX)
+
+
+class TestRate:
+    def test_shows_two_responses_and_the_scale(self, bench: Client, project: Project) -> None:
+        comparison = make.comparison(project)
+
+        html = bench.get("/p/helpfulness/rate/").content.decode()
+
+        assert comparison.response_a.text in html
+        assert comparison.response_b.text in html
+        assert html.count('name="preference"') == 7
+
+    def test_shows_the_sides_as_the_slot_says(self, bench: Client, project: Project) -> None:
+        comparison = make.comparison(project)
+        Slot.objects.update(swapped=True)
+
+        html = bench.get("/p/helpfulness/rate/").content.decode()
+
+        assert html.index(comparison.response_b.text) < html.index(comparison.response_a.text)
+
+    def test_sends_to_the_guideline_first(self, client: Client, project: Project, ben: User) -> None:
+        make.batch(project)
+        client.force_login(ben)
+
+        assert "/guidelines/" in client.get("/p/helpfulness/rate/").headers["Location"]
+
+    def test_says_when_there_is_nothing_left(self, bench: Client) -> None:
+        assert "All done" in bench.get("/p/helpfulness/rate/").content.decode()
+
+    def test_tells_a_paused_rater_why(self, bench: Client, project: Project, ada: User) -> None:
+        make.batch(project)
+        Standing.objects.filter(user=ada).update(paused_at=make.NOW, pause_reason="Let us talk.")
+
+        assert "Let us talk." in bench.get("/p/helpfulness/rate/").content.decode()
+
+    @pytest.mark.parametrize("who", ["cleo", "emil", "mallory"])
+    def test_does_not_exist_for_others(
+        self, client: Client, request: pytest.FixtureRequest, project: Project, who: str
+    ) -> None:
+        client.force_login(request.getfixturevalue(who))
+
+        assert client.get("/p/helpfulness/rate/").status_code == 404
+
+    def test_asks_strangers_to_sign_in(self, client: Client, project: Project) -> None:
+        assert client.get("/p/helpfulness/rate/").headers["Location"].startswith("/accounts/login/")
+
+    def test_refuses_post(self, bench: Client) -> None:
+        assert bench.post("/p/helpfulness/rate/").status_code == 405
+
+    def test_never_runs_what_a_model_wrote(self, bench: Client, project: Project) -> None:
+        prompt = make.prompt(project)
+        first, second = make.responses(prompt, "<script>alert(1)</script>", "<img src=x onerror=alert(1)>\u202egnp")
+        annotation.open_batch(
+            project,
+            name="hostile",
+            guideline=make.guideline(project),
+            pairs=[(first.pk, second.pk)],
+            overlap=1,
+            split_panels=False,
+            rng=np.random.default_rng(1),
+        )
+
+        html = bench.get("/p/helpfulness/rate/").content.decode()
+
+        assert "<script>alert" not in html
+        assert "<img src=x" not in html
+        assert "\u202e" not in html
+
+    def test_costs_the_same_however_much_there_is(
+        self, bench: Client, project: Project, django_assert_max_num_queries
+    ) -> None:  # type: ignore[no-untyped-def]
+        make.batch(project, comparisons=30)
+
+        with django_assert_max_num_queries(26):
+            bench.get("/p/helpfulness/rate/")
+
+
+class TestSubmit:
+    def test_answers_with_the_next_card(self, bench: Client, project: Project, ada: User) -> None:
+        make.batch(project, comparisons=2)
+        first = make.assignment(ada, project)
+
+        answer = _submit(bench, first)
+
+        assert answer.status_code == 200  # type: ignore[attr-defined]
+        second = Assignment.objects.get(state="open")
+        assert f"/assignments/{second.pk}/judgment/" in answer.content.decode()  # type: ignore[attr-defined]
+
+    def test_redirects_a_browser_without_script(self, bench: Client, project: Project, ada: User) -> None:
+        make.batch(project)
+        lent = make.assignment(ada, project)
+
+        answer = bench.post(
+            f"/p/helpfulness/assignments/{lent.pk}/judgment/", {"preference": "0", "key": str(uuid.uuid4())}
+        )
+
+        assert (answer.status_code, answer.headers["Location"]) == (302, "/p/helpfulness/rate/")
+
+    @pytest.mark.parametrize(
+        ("wrong", "said"),
+        [
+            ({"preference": ""}, "Choose how much better"),
+            ({"preference": "9"}, "Choose one of the seven steps"),
+            ({"key": "x"}, "Bad key"),
+            ({"rules": "999999"}, "999999"),
+            ({"seconds": "-1"}, "greater than or equal to 0"),
+            ({"rationale": "x" * 4001}, "at most 4000"),
+            ({"rationale": "a\x00b"}, "Null characters"),
+        ],
+    )
+    def test_says_what_is_missing_in_the_same_card(
+        self, bench: Client, project: Project, ada: User, wrong: dict[str, str], said: str
+    ) -> None:
+        make.batch(project)
+        lent = make.assignment(ada, project)
+
+        answer = _submit(bench, lent, **wrong)
+
+        assert answer.status_code == 422  # type: ignore[attr-defined]
+        assert said in answer.content.decode()  # type: ignore[attr-defined]
+        assert not Judgment.objects.exists()
+
+    def test_counts_a_retry_with_the_same_key_once(self, bench: Client, project: Project, ada: User) -> None:
+        make.batch(project, comparisons=2)
+        lent, key = make.assignment(ada, project), str(uuid.uuid4())
+
+        statuses = [_submit(bench, lent, key=key).status_code for _ in range(2)]  # type: ignore[attr-defined]
+
+        assert statuses == [200, 200]
+        assert Judgment.objects.count() == 1
+
+    def test_says_so_when_it_was_answered_before(self, bench: Client, project: Project, ada: User) -> None:
+        make.batch(project)
+        lent = make.assignment(ada, project)
+        _submit(bench, lent)
+
+        assert _submit(bench, lent).status_code == 409  # type: ignore[attr-defined]
+
+    def test_does_not_exist_for_someone_elses_assignment(self, client: Client, project: Project, ada: User) -> None:
+        make.batch(project)
+        lent = make.assignment(ada, project)
+        client.force_login(make.rater(project, "eve"))
+
+        assert _submit(client, lent).status_code == 404  # type: ignore[attr-defined]
+
+    def test_refuses_a_form_from_another_site(self, project: Project, ada: User) -> None:
+        make.batch(project)
+        strict = Client(enforce_csrf_checks=True)
+        strict.force_login(ada)
+
+        assert _submit(strict, make.assignment(ada, project)).status_code == 403  # type: ignore[attr-defined]
+
+    def test_refuses_get(self, bench: Client, project: Project, ada: User) -> None:
+        make.batch(project)
+        lent = make.assignment(ada, project)
+
+        assert bench.get(f"/p/helpfulness/assignments/{lent.pk}/judgment/").status_code == 405
+
+
+class TestSkip:
+    def test_brings_the_next_one(self, bench: Client, project: Project, ada: User) -> None:
+        make.batch(project, comparisons=2)
+        lent = make.assignment(ada, project)
+
+        answer = bench.post(f"/p/helpfulness/assignments/{lent.pk}/skip/", {"reason": "knowledge"}, headers=HTMX)
+
+        assert answer.status_code == 200
+        lent.refresh_from_db()
+        assert (lent.state, lent.skip_reason) == ("skipped", "knowledge")
+
+    def test_needs_a_reason(self, bench: Client, project: Project, ada: User) -> None:
+        make.batch(project)
+        lent = make.assignment(ada, project)
+
+        assert bench.post(f"/p/helpfulness/assignments/{lent.pk}/skip/", headers=HTMX).status_code == 422
+
+
+class TestUndo:
+    def test_gives_the_draft_back(self, bench: Client, project: Project, ada: User) -> None:
+        make.batch(project, comparisons=2)
+        lent = make.assignment(ada, project)
+        _submit(bench, lent, preference="-2", rationale="B pads.")
+
+        judgment = Judgment.objects.get()
+        answer = bench.post(f"/p/helpfulness/judgments/{judgment.pk}/undo/", headers=HTMX)
+
+        html = answer.content.decode()
+        assert f"/assignments/{lent.pk}/judgment/" in html
+        assert re.search(r'name="preference" value="-2"[^>]* checked', html)
+        assert "B pads." in html
+
+    def test_happens_once(self, bench: Client, project: Project, ada: User) -> None:
+        make.batch(project, comparisons=2)
+        judgment = make.judgment(ada, project)
+        bench.post(f"/p/helpfulness/judgments/{judgment.pk}/undo/", headers=HTMX)
+
+        assert bench.post(f"/p/helpfulness/judgments/{judgment.pk}/undo/", headers=HTMX).status_code == 409
+
+    def test_does_not_exist_for_someone_elses_judgment(self, client: Client, project: Project, ada: User) -> None:
+        make.batch(project)
+        judgment = make.judgment(ada, project)
+        client.force_login(make.rater(project, "eve"))
+
+        assert client.post(f"/p/helpfulness/judgments/{judgment.pk}/undo/").status_code == 404
+
+
+class TestBlindness:
+    def test_no_byte_tells_model_gold_or_another_raters_answer(
+        self, bench: Client, project: Project, ada: User
+    ) -> None:
+        """Canaries in everything a rater must not know; then every byte of 20 judged items is searched."""
+        eve = make.rater(project, "evecanary")
+        make.batch(project, comparisons=20, overlap=2)
+        for comparison in Batch.objects.get().comparisons.all():
+            make.gold(comparison, 3)
+        Response.objects.update(model_digest="canarydigest", sampling={"temperature": "canarysampling"})
+        make.judgment(eve, project, rationale="canaryrationale")
+        canaries = re.compile(rb"canary|gold|sampling|temperature|digest|is_known", re.IGNORECASE)
+
+        seen = [bench.get("/p/helpfulness/"), bench.get("/p/helpfulness/rate/")]
+        for _ in range(20):
+            seen.append(_submit(bench, make.assignment(ada, project)))  # type: ignore[arg-type]
+
+        leaks = [found for page in seen for found in canaries.findall(page.content + str(page.headers).encode())]
+        assert leaks == []
+        assert queries.counted_judgments().filter(rater=ada).count() == 20
+
+
+class TestHome:
+    def test_offers_the_work_that_waits(self, bench: Client, project: Project) -> None:
+        make.batch(project, name="r1")
+
+        assert "Helpfulness, batch r1" in bench.get("/p/helpfulness/").content.decode()
+
+    def test_asks_to_read_the_guideline_first(self, client: Client, project: Project, ben: User) -> None:
+        make.batch(project)
+        client.force_login(ben)
+
+        html = client.get("/p/helpfulness/").content.decode()
+
+        assert "Read and confirm" in html
+        assert "batch" not in html
+
+    def test_shows_how_sure_the_quality_figure_is(self, bench: Client, project: Project, ada: User) -> None:
+        make.gold(make.comparison(project), 2)
+        make.judgment(ada, project, preference=2)
+
+        assert "1 of 1, interval" in bench.get("/p/helpfulness/").content.decode()
+
+    def test_does_not_exist_for_others(self, client: Client, project: Project, mallory: User) -> None:
+        client.force_login(mallory)
+
+        assert client.get("/p/helpfulness/").status_code == 404
+
+
+class TestQuality:
+    def test_shows_agreement_with_its_interval(self, client: Client, project: Project, ada: User, cleo: User) -> None:
+        eve = make.rater(project, "eve")
+        make.batch(project, comparisons=6, overlap=2)
+        for n in range(6):
+            for rater in (ada, eve):
+                make.judgment(rater, project, preference=(-1) ** n * 2)
+        client.force_login(cleo)
+
+        html = client.get("/p/helpfulness/quality/").content.decode()
+
+        assert "1.000" in html
+        assert "interval 1.000 to 1.000" in html
+
+    def test_is_there_before_anyone_judged(self, client: Client, project: Project, cleo: User) -> None:
+        client.force_login(cleo)
+
+        assert client.get("/p/helpfulness/quality/").status_code == 200
+
+    def test_points_at_a_rater_who_always_chooses_left(
+        self, client: Client, project: Project, ada: User, cleo: User
+    ) -> None:
+        make.batch(project, comparisons=40)
+        for _ in range(40):
+            lent = make.assignment(ada, project)
+            annotation.submit_judgment(lent, answer=annotation.Answer(shown=-1), key=uuid.uuid4(), now=make.now())
+        client.force_login(cleo)
+
+        assert "Side bias" in client.get("/p/helpfulness/quality/").content.decode()
+
+    def test_costs_the_same_however_many_raters_there_are(
+        self, client: Client, project: Project, cleo: User, django_assert_max_num_queries: Any
+    ) -> None:
+        make.guideline(project)
+        for _ in range(12):
+            make.rater(project)
+        client.force_login(cleo)
+
+        with django_assert_max_num_queries(14):
+            client.get("/p/helpfulness/quality/")
+
+    @pytest.mark.parametrize("who", ["ada", "mallory"])
+    def test_does_not_exist_for_raters_and_strangers(
+        self, client: Client, project: Project, request: pytest.FixtureRequest, who: str
+    ) -> None:
+        client.force_login(request.getfixturevalue(who))
+
+        assert client.get("/p/helpfulness/quality/").status_code == 404
