@@ -114,19 +114,24 @@ class Engines:
             raise EngineFailed(
                 f"{self.var} cannot be made: {refusal.strerror}; set TARE_VAR to a folder of yours"
             ) from None
+        self._refuse_other_user()
+        (self.var / "log").mkdir(mode=0o700, exist_ok=True)
+
+    def _alone(self) -> AbstractContextManager[None]:
+        return server.locked(self.var / "engines.lock", seconds=START_SECONDS * 2)
+
+    def _refuse_other_user(self) -> None:
         owner = self.var.stat().st_uid
         if owner != os.geteuid():
             raise VarIsTaken(
                 f"{self.var} belongs to the user {_user(owner)}, you are {_user(os.geteuid())}: "
                 f"run Tare as {_user(owner)}, or set TARE_VAR to a folder of your own"
             )
-        (self.var / "log").mkdir(mode=0o700, exist_ok=True)
-
-    def _alone(self) -> AbstractContextManager[None]:
-        return server.locked(self.var / "engines.lock", seconds=START_SECONDS * 2)
 
     def _remembered(self) -> Place | None:
         paper = self.var / "engines.json"
+        if self.var.exists():
+            self._refuse_other_user()
         try:
             return Place(**json.loads(paper.read_text()))
         except FileNotFoundError:

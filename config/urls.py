@@ -7,6 +7,12 @@ from drf_spectacular.views import SpectacularAPIView
 
 from config import health
 
+# under /api/ these answer problem details, elsewhere a page
+handler400 = "raters.problems.bad_request"
+handler403 = "raters.problems.forbidden"
+handler404 = "raters.problems.not_found"
+handler500 = "raters.problems.server_error"
+
 ROOMS = ("raters", "guidelines", "annotation", "snapshots", "training", "evaluation")
 
 urlpatterns: list[URLPattern | URLResolver] = [
