@@ -58,6 +58,6 @@ LOCK := $(PYTHON) -m piptools compile --quiet --strip-extras --allow-unsafe --no
 locks: setup
 	$(LOCK) --output-file requirements/web.lock requirements/web.in
 	$(LOCK) --output-file requirements/worker.lock requirements/worker.in
-	sed -i 's/^\(torch==[0-9.]*\)+.*/\1/' requirements/worker.lock
 	$(LOCK) --output-file requirements/dev.lock requirements/dev.in
+	sed -i -e '/^#/d' -e 's/^\(torch==[0-9.]*\)+.*/\1/' requirements/*.lock
 	@touch .venv/installed

@@ -18,11 +18,10 @@ from pathlib import Path
 from typing import Self
 
 from config import engines, env, server
-from config.server import Account, EngineFailed, Server
+from config.server import OUTSIDE, Account, EngineFailed, Server
 
 BASE = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
-OUTSIDE = Path("/var/lib/tare")
 BOTH = ("postgres", "redis")
 
 

