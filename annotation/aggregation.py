@@ -78,6 +78,7 @@ def aggregate(preferences: Sequence[int], *, weights: Sequence[float] | None = N
     soft = min(1.0, for_b + tie / 2)
     soft = 0.5 if abs(soft - 0.5) < EVEN else soft
     score = math.fsum(preference * weight for preference, weight in votes) / total
+    score = max(-float(STRONGEST), min(float(STRONGEST), score))
     effective = total**2 / math.fsum(weight**2 for _, weight in votes)
     return SoftLabel(
         soft=soft,

@@ -10,7 +10,7 @@ Field, C. A. and Welsh, A. H. (2007). Bootstrapping clustered data. JRSS B 69(3)
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -25,8 +25,8 @@ Column = Sequence[Any] | NDArray[Any]
 MAX_VALUES = 64
 """The coincidence matrix grows with the square of the distinct values; a rating scale has a handful."""
 
-RESAMPLES_AT_ONCE = 64
-"""Resamples drawn in one block: keeps the block of weights near the size of the processor's cache."""
+DRAWN_AT_ONCE = 30_000
+"""Clusters drawn in one block of resamples: few enough that the block stays in the processor's cache."""
 
 NO_JUDGMENTS = "There are no judgments."
 NO_PAIRS = "No comparison has two judgments yet, so nothing can be compared."
@@ -113,7 +113,7 @@ def pair_agreement(
         return refusal
     raters = table.counts.sum(1)
     agreeing = (table.counts * (table.counts - 1)).sum(1)
-    per_prompt = _sum_by(table.prompt, np.stack([agreeing, raters * (raters - 1)], axis=1), table.prompts)
+    per_prompt = _sum_by(table.prompt, (agreeing, raters * (raters - 1)), table.prompts)
     same, pairs = per_prompt.sum(0)
     if rng is None:
         return Agreement(float(same / pairs), None, None, *_size(table), "")
@@ -131,8 +131,9 @@ def resampled_sums(per_cluster: Floats, *, rng: np.random.Generator, resamples: 
     """
     clusters = len(per_cluster)
     drawn = np.empty((resamples, per_cluster.shape[1]))
-    for start in range(0, resamples, RESAMPLES_AT_ONCE):
-        size = min(RESAMPLES_AT_ONCE, resamples - start)
+    at_once = max(1, DRAWN_AT_ONCE // clusters)
+    for start in range(0, resamples, at_once):
+        size = min(at_once, resamples - start)
         # Offsetting each resample by its row lets one bincount make the whole block of weights.
         picks = rng.integers(0, clusters, size=(size, clusters))
         picks += np.arange(size)[:, None] * clusters
@@ -163,18 +164,27 @@ def _tabulate(units: Column, values: Column, prompts: Column | None) -> _Table:
     counts = counts.reshape(unit_count, len(levels)).astype(np.float64)
     prompt = _prompt_of_units(unit_code, unit_count, prompts)
     comparable = counts.sum(1) >= 2
-    kept, prompt_code = np.unique(prompt[comparable], return_inverse=True)
-    return _Table(counts[comparable], levels, prompt_code.astype(np.int64), len(kept))
+    prompt_code, prompt_count = _codes(prompt[comparable])
+    return _Table(counts[comparable], levels, prompt_code, prompt_count)
 
 
 def _codes(column: Column) -> tuple[Codes, int]:
     """Number the distinct entries from 0, whatever hashable thing they are; also how many there are."""
-    if isinstance(column, np.ndarray) and column.dtype.kind in "iu":
-        seen, codes = np.unique(column, return_inverse=True)
-        return codes.astype(np.int64), len(seen)
+    if isinstance(column, np.ndarray) and column.dtype.kind in "iu" and len(column):
+        return _codes_of_whole_numbers(column.astype(np.int64))
     number: dict[Hashable, int] = {}
     listed = [number.setdefault(entry, len(number)) for entry in column]
     return np.asarray(listed, dtype=np.int64), len(number)
+
+
+def _codes_of_whole_numbers(column: Codes) -> tuple[Codes, int]:
+    """As `_codes`, in the order of the numbers. Ids are dense, and then counting them is quicker than sorting."""
+    lowest, highest = int(column.min()), int(column.max())
+    if highest - lowest > 4 * len(column):
+        seen, codes = np.unique(column, return_inverse=True)
+        return codes.astype(np.int64), len(seen)
+    present = np.bincount(column - lowest) > 0
+    return (np.cumsum(present) - 1)[column - lowest], int(present.sum())
 
 
 def _prompt_of_units(unit_code: Codes, unit_count: int, prompts: Column | None) -> Codes:
@@ -200,9 +210,9 @@ def _size(table: _Table) -> tuple[int, int]:
     return len(table.counts), int(table.counts.sum())
 
 
-def _sum_by(group: Codes, rows: Floats, groups: int) -> Floats:
-    """Sum rows (n, k) by group (n,) into (groups, k)."""
-    return np.stack([np.bincount(group, weights=column, minlength=groups) for column in rows.T], axis=1)
+def _sum_by(group: Codes, columns: Iterable[Floats], groups: int) -> Floats:
+    """Sum k columns (n,) by group (n,) into (groups, k)."""
+    return np.stack([np.bincount(group, weights=column, minlength=groups) for column in columns], axis=1)
 
 
 def _coincidences_by_prompt(table: _Table) -> Floats:
@@ -210,10 +220,11 @@ def _coincidences_by_prompt(table: _Table) -> Floats:
 
     The matrix is symmetric, and a sum over prompts: the sufficient statistic of alpha.
     """
+    by_value = np.ascontiguousarray(table.counts.T)
+    shared = by_value / (by_value.sum(0) - 1)
     first, second = np.triu_indices(len(table.values))
-    pairs = table.counts[:, first] * (table.counts[:, second] - (first == second))
-    pairs /= table.counts.sum(1, keepdims=True) - 1
-    return _sum_by(table.prompt, pairs, table.prompts)
+    columns = (shared[c] * (by_value[k] - (c == k)) for c, k in zip(first, second, strict=True))
+    return _sum_by(table.prompt, columns, table.prompts)
 
 
 def _alphas(triangles: Floats, values: Floats, level: Level) -> Floats:

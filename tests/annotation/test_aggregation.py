@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from annotation.aggregation import NoJudgments, aggregate
@@ -89,6 +89,7 @@ def test_a_missing_weight_is_refused() -> None:
 
 
 @given(weighted)
+@settings(deadline=None)
 def test_every_figure_stays_within_its_bounds(rows: tuple[list[int], list[float]]) -> None:
     label = aggregate(rows[0], weights=rows[1])
     assert 0 <= label.soft <= 1
@@ -99,6 +100,7 @@ def test_every_figure_stays_within_its_bounds(rows: tuple[list[int], list[float]
 
 
 @given(weighted, st.randoms(use_true_random=False))
+@settings(deadline=None)
 def test_the_order_of_judgments_does_not_matter(rows: tuple[list[int], list[float]], dice: object) -> None:
     pairs = list(zip(*rows, strict=True))
     dice.shuffle(pairs)  # type: ignore[attr-defined]
@@ -106,6 +108,7 @@ def test_the_order_of_judgments_does_not_matter(rows: tuple[list[int], list[floa
 
 
 @given(preferences)
+@settings(deadline=None)
 def test_swapping_the_responses_mirrors_the_label(given_: list[int]) -> None:
     label, mirrored = aggregate(given_), aggregate([-p for p in given_])
     assert mirrored.soft == pytest.approx(1 - label.soft)
@@ -115,6 +118,7 @@ def test_swapping_the_responses_mirrors_the_label(given_: list[int]) -> None:
 
 
 @given(preferences, st.floats(0.01, 100))
+@settings(deadline=None)
 def test_equal_weights_say_the_same_as_none(given_: list[int], weight: float) -> None:
     plain, heavy = aggregate(given_), aggregate(given_, weights=[weight] * len(given_))
     assert heavy.soft == pytest.approx(plain.soft)
@@ -122,5 +126,6 @@ def test_equal_weights_say_the_same_as_none(given_: list[int], weight: float) ->
 
 
 @given(st.integers(1, 50))
+@settings(deadline=None)
 def test_certainty_grows_with_every_judgment_that_agrees(n: int) -> None:
     assert aggregate([2] * (n + 1)).certainty > aggregate([2] * n).certainty

@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from annotation import routing
@@ -32,6 +32,7 @@ def test_slots_count_from_one() -> None:
 
 
 @given(st.integers(0, 60), st.integers(0, 50))
+@settings(deadline=None)
 def test_starting_orders_are_balanced(count: int, seed: int) -> None:
     orders = starting_orders(count, rng=dice(seed))
     assert len(orders) == count
@@ -83,6 +84,7 @@ def test_at_least_one_pair_must_be_asked_for() -> None:
 
 
 @given(st.integers(2, 9), st.integers(1, 40), st.integers(0, 30))
+@settings(deadline=None)
 def test_every_response_is_compared_about_equally_often(responses: int, wanted: int, seed: int) -> None:
     offered = candidates(*(f"text {i}" for i in range(responses)))
     pairs = choose_pairs(offered, rng=dice(seed), pairs_per_prompt=wanted).pairs
@@ -92,6 +94,7 @@ def test_every_response_is_compared_about_equally_often(responses: int, wanted: 
 
 
 @given(st.lists(st.sampled_from(["", " ", "a", "b", "b ", "c"]), max_size=7), st.integers(1, 6))
+@settings(deadline=None)
 def test_no_pair_has_equal_or_empty_texts(texts: list[str], wanted: int) -> None:
     for pair in choose_pairs(candidates(*texts), rng=dice(), pairs_per_prompt=wanted).pairs:
         assert texts[pair.a].split() != texts[pair.b].split()

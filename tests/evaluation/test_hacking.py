@@ -7,7 +7,7 @@ from time import process_time
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evaluation.hacking import LIMITS, Sample, Signal, TooFewPrompts, features, signals
@@ -107,6 +107,7 @@ def test_words_are_counted() -> None:
 
 
 @given(st.text(max_size=300))
+@settings(max_examples=40, deadline=None)
 def test_any_text_has_features(text: str) -> None:
     found = features(text)
     assert min(found.words, found.flattery, found.hedging, found.refusal, found.apology) >= 0
@@ -302,6 +303,7 @@ sample = st.builds(
 
 
 @given(st.lists(sample, max_size=12), st.lists(sample, max_size=12))
+@settings(max_examples=40, deadline=None)
 def test_any_samples_give_finite_signals_or_a_refusal(sft: list[Sample], policy: list[Sample]) -> None:
     try:
         found = signals(sft, policy, rng=np.random.default_rng(0), resamples=20)

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evaluation import ranking
@@ -57,6 +57,7 @@ def test_a_score_that_is_no_number_is_refused(score: float) -> None:
 
 
 @given(by_prompt, by_prompt)
+@settings(max_examples=40, deadline=None)
 def test_the_two_models_shares_sum_to_one(ours: dict[int, list[float]], theirs: dict[int, list[float]]) -> None:
     forth, back = win_rate(ours, theirs, rng=dice(), resamples=20), win_rate(theirs, ours, rng=dice(), resamples=20)
     if forth.value is None:
@@ -66,6 +67,7 @@ def test_the_two_models_shares_sum_to_one(ours: dict[int, list[float]], theirs: 
 
 
 @given(by_prompt)
+@settings(max_examples=40, deadline=None)
 def test_a_model_is_its_own_equal(scores: dict[int, list[float]]) -> None:
     assert win_rate(scores, scores, rng=dice(), resamples=20).value == pytest.approx(0.5)
 

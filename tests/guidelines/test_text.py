@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from time import process_time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guidelines.text import MAX_CHARACTERS, BadGuideline, ParsedRule, guideline_html, parse_rules, visible
@@ -80,6 +80,7 @@ def test_a_text_too_long_to_render_is_refused_where_it_passes_the_limit() -> Non
 
 
 @given(st.text(alphabet=st.sampled_from("#123. \n`-ab\t>"), max_size=80))
+@settings(deadline=None)
 def test_any_text_has_rules_with_distinct_numbers_or_is_refused(text: str) -> None:
     try:
         rules = parse_rules(text)
@@ -93,12 +94,14 @@ def test_any_text_has_rules_with_distinct_numbers_or_is_refused(text: str) -> No
 
 
 @given(st.text(alphabet=st.characters(codec=None)))
+@settings(deadline=None)
 def test_no_hidden_character_survives(text: str) -> None:
     left = {unicodedata.category(c) for c in visible(text) if c not in "\n\t"}
     assert not left & {"Cc", "Cf", "Cs"}
 
 
 @given(st.text(alphabet=st.characters(categories=["L", "N", "P", "S", "Zs"], include_characters="\n\t")))
+@settings(deadline=None)
 def test_ordinary_letters_of_any_script_stay_as_they_are(text: str) -> None:
     ordinary = "".join(c for c in text if ord(c) not in (0x115F, 0x1160, 0x3164, 0xFFA0))
     assert visible(ordinary) == ordinary
@@ -204,11 +207,13 @@ def test_hostile_markdown_is_inert(hostile: str) -> None:
 @given(
     st.lists(st.sampled_from([*HOSTILE, "<", ">", "[", "](", ")", '"', "'", "*", "`", "\n", "> ", "- "]), max_size=8)
 )
+@settings(deadline=None)
 def test_hostile_pieces_in_any_order_are_inert(pieces: list[str]) -> None:
     assert_inert(guideline_html("".join(pieces)))
 
 
 @given(st.text(alphabet=st.characters(codec=None), max_size=200))
+@settings(deadline=None)
 def test_html_hides_nothing(text: str) -> None:
     left = {unicodedata.category(c) for c in guideline_html(text) if c not in "\n\t"}
     assert not left & {"Cc", "Cf", "Cs"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -19,6 +19,7 @@ def test_a_newcomer_is_believed_to_be_right_four_times_in_five() -> None:
 
 
 @given(counts)
+@settings(deadline=None)
 def test_the_belief_is_a_beta_distribution(gold: tuple[int, int]) -> None:
     right, answered = gold
     trust, beta = gold_trust(right=right, answered=answered), stats.beta(4 + right, 1 + answered - right)
@@ -28,6 +29,7 @@ def test_the_belief_is_a_beta_distribution(gold: tuple[int, int]) -> None:
 
 
 @given(counts)
+@settings(deadline=None)
 def test_the_mean_lies_within_its_interval_and_all_are_probabilities(gold: tuple[int, int]) -> None:
     trust = gold_trust(right=gold[0], answered=gold[1])
     assert 0 <= trust.low <= trust.mean <= trust.high <= 1
@@ -35,6 +37,7 @@ def test_the_mean_lies_within_its_interval_and_all_are_probabilities(gold: tuple
 
 
 @given(st.integers(0, 100), st.integers(1, 100))
+@settings(deadline=None)
 def test_a_right_answer_never_lowers_trust(right: int, wrong: int) -> None:
     before = gold_trust(right=right, answered=right + wrong)
     after = gold_trust(right=right + 1, answered=right + wrong)

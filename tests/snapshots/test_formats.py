@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from annotation.aggregation import SoftLabel, aggregate
@@ -94,6 +94,7 @@ def test_a_judgment_names_only_the_pseudonym_of_its_rater() -> None:
 
 
 @given(st.lists(st.integers(-3, 3), min_size=1, max_size=7))
+@settings(deadline=None)
 def test_swapping_the_responses_gives_the_same_pair(preferences: list[int]) -> None:
     label, mirrored = aggregate(preferences), aggregate([-p for p in preferences])
     if label.decision == "tie":
@@ -121,6 +122,7 @@ def test_an_empty_file_still_has_its_columns(kind: str) -> None:
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"])))
+@settings(deadline=None)
 def test_a_record_is_one_line_for_every_reader_and_comes_back_unchanged(text: str) -> None:
     line = json_line({"text": text, "deep": [{text: text}]})
     assert len(line.splitlines()) == 1
