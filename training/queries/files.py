@@ -1,21 +1,19 @@
-"""Questions about runs and models: what they said, what they left, and what they came from."""
+"""Where a run reads and writes, and what it left there."""
 
 from __future__ import annotations
 
+import json
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from django.conf import settings
 
-from training.models import ModelVersion, Run
+from training.models import Run
 from training.records import Prediction, ResponseRow, ScoreRow, read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from django.db.models import QuerySet
-
-    from raters.models import Project
 
 
 def run_folder(run: Run) -> Path:
@@ -43,11 +41,10 @@ def predictions_of(run: Run) -> Iterator[Prediction]:
     return iter(read_rows(run_folder(run) / "predictions.jsonl", Prediction))
 
 
-def runs_in(project: Project) -> QuerySet[Run]:
-    """The project's runs, newest first."""
-    return Run.objects.filter(project=project)
-
-
-def models_in(project: Project) -> QuerySet[ModelVersion]:
-    """The project's models, newest first."""
-    return ModelVersion.objects.filter(project=project)
+def first_responses(run: Run, *, count: int) -> list[ResponseRow]:
+    """The first few of what a generation run sampled, without reading the rest; none when there is no file yet."""
+    path = run_folder(run) / "responses.jsonl"
+    if not path.is_file():
+        return []
+    with path.open("rb") as lines:
+        return [ResponseRow(**json.loads(line)) for line in islice(lines, count)]
