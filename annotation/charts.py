@@ -94,7 +94,7 @@ def ticks(low: float, high: float, *, count: int = 4) -> tuple[float, ...]:
         low, high = low - max(1.0, size) / 2, high + max(1.0, size) / 2
     rough = (high - low) / count
     power = 10.0 ** math.floor(math.log10(rough))
-    step = min((power * k for k in (1, 2, 2.5, 5, 10)), key=lambda each: abs(each - rough))
+    step = next(power * k for k in (1, 2, 2.5, 5, 10) if power * k >= rough * 0.95)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     return tuple(float(f"{step * k:.12g}") for k in range(first, last + 1))
 
@@ -136,7 +136,7 @@ class _Plot:
             self.text("lab", middle, str(self.height - 4), x_title, anchor="middle")
 
     def svg(self, title: str) -> Svg:
-        return _svg(self.width, self.height, "".join(self.drawn), title, "chart")
+        return _svg(self.width, self.height, "".join(self.drawn), title, "chart wide" if self.width > 500 else "chart")
 
 
 def _n(value: float) -> str:
@@ -215,8 +215,9 @@ def line_chart(
     if not shown:
         return Chart()
     xs = [x for each in shown for x in each.xs]
-    places = tuple(x_labels) or tuple((tick, number(tick)) for tick in ticks(min(xs), max(xs), count=5))
-    ends = (min(min(xs), places[0][0]), max(max(xs), places[-1][0]))
+    inside = (tick for tick in ticks(min(xs), max(xs), count=5) if min(xs) <= tick <= max(xs))
+    places = tuple(x_labels) or tuple((tick, number(tick)) for tick in inside)
+    ends = (min(xs + [x for x, _ in places]), max(xs + [x for x, _ in places]))
     ys = [y for each in shown for y in (*each.ys, *each.low, *each.high) if math.isfinite(y)]
     ys += [limit.at for limit in limits]
     plot = _Plot(

@@ -48,7 +48,7 @@
     const by = event.key === "ArrowRight" ? 1 : -1;
     choose(now < 0 ? 3 + by : Math.min(6, Math.max(0, now + by)));
   }
-  function send() { $("#judge")?.requestSubmit($("[data-send]")); }
+  function send() { $("form#judge")?.requestSubmit($("[data-send]")); }
   function cannot() { $("#cannot")?.showPopover?.(); $("#cannot button")?.focus(); }
   function scroll(event) {
     const by = event.key.toLowerCase() === "j" ? 140 : -140;
