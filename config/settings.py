@@ -175,6 +175,8 @@ CSRF_COOKIE_NAME = f"{_host_prefix}csrftoken"
 CSRF_COOKIE_SECURE = _https
 CSRF_COOKIE_SAMESITE = "Lax"
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if _https else 0
+# whether every other host of the domain speaks https, and for ever, is not ours to promise
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SECURE_SSL_REDIRECT = _https
 SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
 # believed only when TARE_PROXIES says that a proxy of ours stands in front and sets it
@@ -230,6 +232,19 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],
     "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_NAME_OVERRIDES": {
+        "ModelKind": "training.models.ModelVersion.Kind",
+        "RunKind": "training.models.Run.Kind",
+        "RunState": "training.models.Run.State",
+        "SnapshotState": "snapshots.models.Snapshot.State",
+    },
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "SnapshotState": "snapshots.models.Snapshot.State",
+        "RunState": "training.models.Run.State",
+        "RunKind": "training.models.Run.Kind",
+        "ModelKind": "training.models.ModelVersion.Kind",
+    },
 }
 
 # --- work -------------------------------------------------------------------------------------------------------------

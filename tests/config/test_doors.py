@@ -1,0 +1,80 @@
+"""What every answer carries, how long a session lasts, and whether the site is well."""
+
+import time
+
+import pytest
+from django.conf import settings
+from django.contrib.auth import SESSION_KEY
+from django.db import OperationalError, connection
+from django.test import Client
+from django.urls import reverse
+
+from raters.models import User
+
+pytestmark = pytest.mark.django_db
+
+
+class TestHeaders:
+    def test_forbid_inline_code_and_other_sites(self, client: Client) -> None:
+        policy = client.get("/accounts/login/").headers["Content-Security-Policy"]
+        assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'")
+        assert "unsafe" not in policy
+
+    @pytest.mark.parametrize("path", ["/accounts/login/", "/healthz", "/nowhere", "/api/schema/"])
+    def test_are_on_every_answer(self, client: Client, path: str) -> None:
+        headers = client.get(path).headers
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["X-Frame-Options"] == "DENY"
+        assert headers["Referrer-Policy"] == "same-origin"
+        assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+        assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+        assert "camera=()" in headers["Permissions-Policy"]
+        assert "Content-Security-Policy" in headers
+
+    def test_keep_pages_out_of_caches(self, client: Client) -> None:
+        assert "no-store" in client.get("/accounts/login/").headers["Cache-Control"]
+
+
+class TestSession:
+    def test_ends_after_a_day_however_busy(self, client: Client, ada: User) -> None:
+        client.force_login(ada)
+        session = client.session
+        session.update({"began_at": int(time.time()) - settings.SESSION_LONGEST_SECONDS - 1, "touched_at": time.time()})
+        session.save()
+        client.get(reverse("health"))
+        assert SESSION_KEY not in client.session
+
+    def test_is_written_once_in_five_minutes_while_it_is_used(self, client: Client, ada: User) -> None:
+        client.force_login(ada)
+        client.get(reverse("health"))
+        first = client.session["touched_at"]
+        client.get(reverse("health"))
+        assert client.session["touched_at"] == first
+        assert client.session["began_at"] == first
+
+    def test_of_a_stranger_is_not_made(self, client: Client) -> None:
+        client.get(reverse("health"))
+        assert not client.cookies
+
+
+class TestSignUp:
+    def test_is_closed(self, client: Client) -> None:
+        form = {"email": "eve@example.org", "password1": "correct horse staple", "password2": "correct horse staple"}
+        client.post("/accounts/signup/", form)
+        assert not User.objects.filter(email="eve@example.org").exists()
+
+
+class TestHealth:
+    def test_says_that_the_database_answers(self, client: Client) -> None:
+        answer = client.get(reverse("health"))
+        assert (answer.status_code, answer.json()) == (200, {"database": "up"})
+
+    def test_says_that_it_does_not(self, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refuse() -> None:
+            raise OperationalError("gone")
+
+        monkeypatch.setattr(connection, "cursor", refuse)
+        assert client.get(reverse("health")).status_code == 503
+
+    def test_takes_no_post(self, client: Client) -> None:
+        assert client.post(reverse("health")).status_code == 405
