@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ class Command(BaseCommand):
             self.stdout.write("\nStopped. Everything is kept: the same command goes on from here.")
 
     def _play(self, url: str, config: RoundConfig, options: dict[str, Any]) -> None:
-        teller = Teller(self.stderr._out)  # tqdm wants the stream itself
+        teller = Teller(sys.stderr)
         people = None if options["fresh"] else cast.remembered()
         if people is None:
             with teller.stage("project, guideline, invitations"):
