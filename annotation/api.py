@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from django.conf import settings
 from django.utils import timezone
@@ -95,7 +95,7 @@ def _receive(request: Request, spool: IO[bytes]) -> None:
     length = int(request.META.get("CONTENT_LENGTH") or 0)
     if length > MAX_IMPORT_BYTES:
         raise Problem(413, "too-large", f"The body has more than {MAX_IMPORT_BYTES:,} bytes. Send it in parts.")
-    stream = request.data if length else None
+    stream = cast("IO[bytes] | None", request.data if length else None)
     received = 0
     while stream is not None and (block := stream.read(BLOCK)):
         received += len(block)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework.exceptions import NotFound
 from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.response import Response
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from rest_framework.serializers import BaseSerializer
 
 View = TypeVar("View", bound=Callable[..., Any])
+UNKNOWN_CURSOR = "This cursor is not one that a list of this API gave."
 _KEY = re.compile(r"[0-9]{1,18}")
 
 
@@ -34,9 +36,9 @@ class NewestFirst(CursorPagination):
         try:
             cursor = super().decode_cursor(request)
         except NotFound:
-            cursor = Cursor(offset=0, reverse=False, position="")
+            raise Problem(400, "invalid-cursor", UNKNOWN_CURSOR) from None
         if cursor is not None and cursor.position is not None and not _KEY.fullmatch(str(cursor.position)):
-            raise Problem(400, "invalid-cursor", "This cursor is not one that a list of this API gave.")
+            raise Problem(400, "invalid-cursor", UNKNOWN_CURSOR)
         return cursor
 
     def get_page_size(self, request: Request) -> int:
@@ -54,6 +56,14 @@ class NewestFirst(CursorPagination):
         header = ", ".join(f'<{link}>; rel="{rel}"' for rel, link in links.items() if link)
         body = {"next": links["next"], "previous": links["prev"], "results": data}
         return Response(body, headers={"Link": header} if header else None)
+
+
+PAGING = [
+    OpenApiParameter("cursor", str, description="Where to go on: take it from `next` or `previous`."),
+    OpenApiParameter(
+        "limit", {"type": "integer", "minimum": 1, "maximum": 200}, description="Rows a page, 50 if unsaid."
+    ),
+]
 
 
 def paged(view: View) -> View:

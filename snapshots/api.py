@@ -13,7 +13,7 @@ from rest_framework.decorators import api_view, permission_classes
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.response import Response
 
-from raters.api_pages import page_of, paged
+from raters.api_pages import PAGING, page_of, paged
 from raters.authentication import project_of, scope, token_of
 from raters.problems import Problem, problems
 from snapshots import queries
@@ -22,7 +22,7 @@ from snapshots.downloads import NoSuchRange, piece_of
 from snapshots.models import Export, Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from rest_framework.parsers import BaseParser
     from rest_framework.renderers import BaseRenderer
@@ -88,6 +88,7 @@ class SnapshotPage(SnapshotRow):
 @extend_schema(
     methods=["GET"],
     operation_id="snapshots_list",
+    parameters=PAGING,
     responses={200: SnapshotRow(many=True), **problems(406)},
 )
 @extend_schema(
@@ -141,15 +142,16 @@ def _found(request: Request, snapshot_id: int) -> Snapshot:
 class Whatever(BaseContentNegotiation):
     """A file is of one kind, whatever the client would rather have; only problems are rendered."""
 
-    def select_parser(self, request: Request, parsers: Sequence[BaseParser]) -> BaseParser:
+    def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser:
         """The first: nothing is read here."""
-        return parsers[0]
+        return next(iter(parsers))
 
     def select_renderer(
-        self, request: Request, renderers: Sequence[BaseRenderer], format_suffix: str | None = None
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
     ) -> tuple[BaseRenderer, str]:
         """JSON."""
-        return renderers[0], renderers[0].media_type
+        json = next(iter(renderers))
+        return json, str(json.media_type)
 
 
 def _as_it_is(view: Any) -> Any:

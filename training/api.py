@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from django.http import Http404
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.decorators import api_view, permission_classes
 from rest_framework.response import Response
 
-from raters.api_pages import page_of, paged
+from raters.api_pages import PAGING, page_of, paged
 from raters.authentication import project_of, scope
 from raters.problems import problems
 from training import queries
@@ -23,9 +22,6 @@ if TYPE_CHECKING:
 
 class RunRow(serializers.ModelSerializer[Run]):
     """A run in a list."""
-
-    snapshot = serializers.PrimaryKeyRelatedField(read_only=True, help_text="The snapshot it learns from.")
-    start_from = serializers.PrimaryKeyRelatedField(read_only=True, help_text="The model it starts from.")
 
     class Meta:
         model = Run
@@ -59,18 +55,60 @@ class RunPage(RunRow):
     def get_model(self, run: Run) -> int | None:
         """The id, once there is one."""
         made = ModelVersion.objects.filter(run=run).first()
-        return made and made.pk
+        return None if made is None else made.pk
 
 
 class ModelRow(serializers.ModelSerializer[ModelVersion]):
     """A model in a list."""
 
-    parent = serializers.PrimaryKeyRelatedField(read_only=True)
-    run = serializers.PrimaryKeyRelatedField(read_only=True)
-
     class Meta:
         model = ModelVersion
         fields = ("id", "name", "kind", "digest", "parent", "run", "created_at")
+
+
+class AncestorRow(serializers.Serializer[Any]):
+    """A model on the way here."""
+
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    kind = serializers.CharField()
+    digest = serializers.CharField()
+    parent = serializers.IntegerField(allow_null=True)  # type: ignore[assignment]  # a field here, not the serializer's
+    run = serializers.IntegerField(allow_null=True)
+
+
+class StepRow(serializers.Serializer[Any]):
+    """A run on the way here."""
+
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    kind = serializers.CharField()
+    recipe = serializers.DictField()
+    snapshot = serializers.IntegerField(allow_null=True)
+
+
+class SnapshotFact(serializers.Serializer[Any]):
+    """A frozen dataset on the way here."""
+
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    sha256 = serializers.CharField()
+    judgments = serializers.IntegerField()
+    raters = serializers.IntegerField()
+
+
+class LineageTree(serializers.Serializer[Any]):
+    """Where a model comes from; `parents` is the chain it was started from, nearest first."""
+
+    model = serializers.IntegerField()
+    digest = serializers.CharField()
+    parents = AncestorRow(many=True)
+    models = AncestorRow(many=True)
+    runs = StepRow(many=True)
+    snapshots = SnapshotFact(many=True)
+    guideline_versions = serializers.ListField(child=serializers.CharField())
+    judgments = serializers.IntegerField()
+    raters = serializers.IntegerField()
 
 
 class ModelPage(ModelRow):
@@ -82,12 +120,13 @@ class ModelPage(ModelRow):
     class Meta(ModelRow.Meta):
         fields = (*ModelRow.Meta.fields, "results", "lineage")  # type: ignore[assignment]  # longer than the list's
 
+    @extend_schema_field(LineageTree)
     def get_lineage(self, model: ModelVersion) -> dict[str, Any]:
         """Its ancestors, their runs, the snapshots they learnt from and the guidelines behind those."""
-        return asdict(queries.lineage_of(model))
+        return dict(LineageTree(queries.lineage_of(model)).data)
 
 
-@extend_schema(operation_id="runs_list", responses={200: RunRow(many=True), **problems(406)})
+@extend_schema(operation_id="runs_list", parameters=PAGING, responses={200: RunRow(many=True), **problems(406)})
 @paged
 @api_view(["GET"])
 @permission_classes([scope(get="runs:read")])
@@ -107,7 +146,7 @@ def run(request: Request, run_id: int) -> Response:
     return Response(RunPage(found).data)
 
 
-@extend_schema(operation_id="models_list", responses={200: ModelRow(many=True), **problems(406)})
+@extend_schema(operation_id="models_list", parameters=PAGING, responses={200: ModelRow(many=True), **problems(406)})
 @paged
 @api_view(["GET"])
 @permission_classes([scope(get="models:read")])

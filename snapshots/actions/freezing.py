@@ -151,7 +151,7 @@ def _write(snapshot: Snapshot, folder: Folder, *, now: datetime, started: float)
 
 def _records(judged: cutting.Judged) -> dict[str, list[formats.Record]]:
     """The rows that one comparison gives, by config: a pair or a tie, and each of its judgments."""
-    shown = {"pair_id": judged.id, "prompt": judged.prompt, "a": judged.a, "b": judged.b}
+    shown: dict[str, Any] = {"pair_id": judged.id, "prompt": judged.prompt, "a": judged.a, "b": judged.b}
     versions = ", ".join(dict.fromkeys(vote.guideline_version for vote in judged.votes))
     tied = judged.label.decision == "tie"
     record = formats.tie_record if tied else formats.pair_record

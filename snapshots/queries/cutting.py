@@ -222,9 +222,7 @@ def _rules(judgments: list[Judgment]) -> dict[int, list[str]]:
 
 def _verdicts(cut: Cut, rows: list[dict[str, Any]]) -> dict[int, int]:
     """The newest verdict of each comparison: it outweighs the judgments."""
-    verdicts = Adjudication.objects.filter(
-        comparison__in=[row["pk"] for row in rows], pk__lte=cut.watermark.verdict
-    )
+    verdicts = Adjudication.objects.filter(comparison__in=[row["pk"] for row in rows], pk__lte=cut.watermark.verdict)
     return dict(verdicts.order_by("pk").values_list("comparison_id", "preference"))
 
 

@@ -45,7 +45,7 @@ def part_of(snapshot: Snapshot, name: str) -> Part | None:
     if snapshot.state != Snapshot.State.READY:
         return None
     export = next((export for export in snapshot.exports.all() if export.name == name), None)
-    return export and Part(export=export, path=folder_of(snapshot) / export.name)
+    return None if export is None else Part(export=export, path=folder_of(snapshot) / export.name)
 
 
 def read_rows(snapshot: Snapshot, *, config: str = "judgments", split: str = "train") -> Iterator[dict[str, Any]]:

@@ -30,7 +30,7 @@ from tests import make
 
 
 @pytest.fixture(autouse=True)
-def exports(settings: SettingsWrapper, tmp_path: Path) -> Path:
+def exports(settings: Settings, tmp_path: Path) -> Path:
     settings.TARE_EXPORTS = tmp_path / "snapshots"
     return tmp_path / "snapshots"
 
