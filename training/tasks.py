@@ -8,7 +8,7 @@ from celery.worker import state
 from training import supervise
 
 
-@shared_task(name="training.work", queue="gpu", ignore_result=True)
+@shared_task(name="training.work")  # type: ignore[untyped-decorator]  # Celery ships no types
 def work() -> None:
     """Attend runs until none is left. Rung too often it finds nothing; never rung, beat rings again."""
     supervise.work(supervise.Post(told_to_stop=_worker_is_stopping))

@@ -77,13 +77,14 @@ def test_a_model_whose_folder_is_gone_says_so(project: Project) -> None:
 
 
 def judged(project: Project) -> Snapshot:
-    """One comparison judged +2 by a rater of panel 0 and tied by one of panel 1, and one held out, judged -1."""
-    make.batch(project, overlap=2, split_panels=True)
-    make.batch(project, overlap=1, held_out=True)
+    """A comparison judged +2 by a rater of panel 0 and tied by one of panel 1; and a held-out one: both say -1."""
     first, second = make.rater(project), make.rater(project)
+    make.batch(project, overlap=2, split_panels=True)
     make.judgment(first, project, preference=2)
     make.judgment(second, project, preference=0)
+    make.batch(project, overlap=2, split_panels=True, held_out=True)
     make.judgment(first, project, preference=-1)
+    make.judgment(second, project, preference=-1)
     return frozen(project)
 
 
@@ -119,6 +120,20 @@ def test_a_panel_without_judgments_says_so(project: Project) -> None:
     make.judgment(rater, project)
     empty = 1 - rater.standings.get().panel
     assert f"no judgments of panel {empty}" in refusal(reward_run(project, frozen(project), empty))
+
+
+def test_a_reward_model_without_held_out_pairs_says_so(project: Project) -> None:
+    make.batch(project)
+    make.judgment(make.rater(project), project)
+    assert "no judgments on held-out prompts" in refusal(reward_run(project, frozen(project), None))
+
+
+def test_dpo_does_without_held_out_pairs(project: Project) -> None:
+    make.batch(project)
+    make.judgment(make.rater(project), project)
+    run = build.run(project, kind="dpo", start_from=build.model(project), snapshot=frozen(project))
+    folder = prepared(run)
+    assert not (folder / "pairs.test.jsonl").exists() and len(read_rows(folder / "pairs.train.jsonl", Pair)) == 1
 
 
 def test_ppo_trains_on_the_projects_prompts_that_are_not_held_out(project: Project) -> None:

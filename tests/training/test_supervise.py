@@ -7,13 +7,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import OperationalError
+from django.db import OperationalError, connection
 
 from raters.models import Project, User
 from tests import make
@@ -27,7 +29,7 @@ QUICK = supervise.Post(beat_every=0.05, grace=0.5, learners="tests.training.lear
 State = Run.State
 
 
-def attended(project: Project, does: str, *, post: supervise.Post = QUICK, **more: object) -> Run:
+def attended(project: Project, does: str, *, post: supervise.Post = QUICK, **more: Any) -> Run:
     run = build.run(project, does=does, **more)
     supervise.work(post)
     run.refresh_from_db()
@@ -168,8 +170,22 @@ def test_a_database_that_is_away_for_a_moment_ends_no_learner(
         return real(*args, **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(actions, "finish_run", fails_twice)
-    monkeypatch.setattr(supervise.connection, "close", lambda: None)
+    monkeypatch.setattr(connection, "close", lambda: None)
     assert attended(project, "learn").state == State.DONE
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_is_cut_is_made_again() -> None:
+    """Without _bear the beat's error would end the learner."""
+
+    def cut() -> None:
+        with suppress(OperationalError), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    run = build.run(make.project(), does="dawdle")
+    supervise.work(hook(run, cut))
+    run.refresh_from_db()
+    assert (run.state, run.attempts, run.metrics.count()) == (State.DONE, 1, 3), run.reason
 
 
 def test_what_a_dead_worker_left_finished_is_filed_and_not_done_again(project: Project) -> None:

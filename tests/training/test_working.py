@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 
 from raters.models import AuditEntry, Project, User
 from tests import make
@@ -78,8 +80,6 @@ def test_a_locked_run_does_not_hold_up_the_next() -> None:
     locked, done, found = threading.Event(), threading.Event(), []
 
     def hold() -> None:
-        from django.db import transaction
-
         with transaction.atomic():
             Run.objects.select_for_update().get(pk=first.pk)
             locked.set()
@@ -140,12 +140,9 @@ def test_metrics_told_twice_are_stored_once(project: Project) -> None:
     assert run.metrics.count() == 1
 
 
-def test_a_beat_costs_the_same_for_one_metric_and_for_fifty(
-    project: Project,
-    django_assert_num_queries: pytest.fixture,  # type: ignore[valid-type]
-) -> None:
+def test_a_beat_costs_the_same_for_one_metric_and_for_fifty(project: Project, django_assert_num_queries: Any) -> None:
     run = claimed(project)
-    with django_assert_num_queries(5):  # type: ignore[operator]  # savepoint, lock, insert, update, release
+    with django_assert_num_queries(5):  # savepoint, lock, insert, update, release
         actions.beat_run(run, token=run.token, now=make.now(), metrics=[line(step) for step in range(50)])
 
 
@@ -189,14 +186,15 @@ def test_a_worker_back_from_the_dead_writes_nothing(project: Project, verb: str)
     old = run.token
     actions.claim_next_run(now=make.now() + LONG)
     before = Run.objects.values().get()
+    file: dict[str, Callable[[], object]] = {
+        "beat": lambda: actions.beat_run(run, token=old, now=make.now(), metrics=[line(1)]),
+        "finish": lambda: actions.finish_run(run, token=old, outcome=build.outcome(), now=make.now()),
+        "fail": lambda: actions.fail_run(run, token=old, reason="no", now=make.now()),
+        "cancelled": lambda: actions.end_cancelled_run(run, token=old, now=make.now()),
+        "release": lambda: actions.release_run(run, token=old, now=make.now()),
+    }
     with pytest.raises(actions.LostLease):
-        {
-            "beat": lambda: actions.beat_run(run, token=old, now=make.now(), metrics=[line(1)]),
-            "finish": lambda: actions.finish_run(run, token=old, outcome=build.outcome(), now=make.now()),
-            "fail": lambda: actions.fail_run(run, token=old, reason="no", now=make.now()),
-            "cancelled": lambda: actions.end_cancelled_run(run, token=old, now=make.now()),
-            "release": lambda: actions.release_run(run, token=old, now=make.now()),
-        }[verb]()
+        file[verb]()
     assert Run.objects.values().get() == before
     assert not Metric.objects.exists() and not ModelVersion.objects.exists()
 

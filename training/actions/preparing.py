@@ -171,7 +171,11 @@ def _write_pairs(run: Run, folder: Path, alive: Callable[[], object]) -> None:
     whose = "" if panel is None else f" of panel {panel}"
     lacking = f"The snapshot {snapshot} has no judgments{whose} to learn from."
     _write(folder / "pairs.train.jsonl", _pairs(snapshot, "train", panel, alive), lacking=lacking)
-    write_jsonl(folder / "pairs.test.jsonl", _pairs(snapshot, "test", panel, alive))
+    tested = write_jsonl(folder / "pairs.test.jsonl", _pairs(snapshot, "test", panel, alive))
+    if not tested and run.kind == Run.Kind.REWARD:
+        raise CannotPrepare(f"The snapshot {snapshot} has no judgments{whose} on held-out prompts to test with.")
+    if not tested:
+        (folder / "pairs.test.jsonl").unlink()
 
 
 def _pairs(snapshot: Snapshot, split: str, panel: int | None, alive: Callable[[], object]) -> Iterator[Pair]:

@@ -48,6 +48,12 @@ def hang(folder: Path) -> None:
     time.sleep(60)
 
 
+def dawdle(folder: Path) -> None:
+    (folder / "pid.txt").write_text(str(os.getpid()))
+    time.sleep(0.5)
+    learn(folder)
+
+
 def shrug(folder: Path) -> None:
     """Does not listen to SIGTERM, and has a child that does not either."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -84,4 +90,4 @@ def look(folder: Path) -> None:
 if __name__ == "__main__":
     run_folder = Path(sys.argv[1])
     what = json.loads((run_folder / "texts.jsonl").read_text().splitlines()[0])["text"]
-    {f.__name__: f for f in (learn, tear, hang, shrug, die, crash, refuse, vanish, look)}[what](run_folder)
+    {f.__name__: f for f in (learn, tear, hang, dawdle, shrug, die, crash, refuse, vanish, look)}[what](run_folder)
