@@ -92,7 +92,10 @@ def _receive(request: Request, spool: IO[bytes]) -> None:
     """
     if request.headers.get("Transfer-Encoding"):
         raise Problem(411, "length-required", "Send the body with a Content-Length, not in chunks.")
-    length = int(request.META.get("CONTENT_LENGTH") or 0)
+    announced = request.META.get("CONTENT_LENGTH") or "0"
+    if not (announced.isascii() and announced.isdecimal()):
+        raise Problem(400, "bad-request", "The Content-Length is not a number.")
+    length = int(announced[:18])
     if length > MAX_IMPORT_BYTES:
         raise Problem(413, "too-large", f"The body has more than {MAX_IMPORT_BYTES:,} bytes. Send it in parts.")
     stream = cast("IO[bytes] | None", request.data if length else None)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 View = TypeVar("View", bound=Callable[..., Any])
 UNKNOWN_CURSOR = "This cursor is not one that a list of this API gave."
+_BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 _KEY = re.compile(r"[0-9]{1,18}")
 
 
@@ -33,11 +34,15 @@ class NewestFirst(CursorPagination):
 
     def decode_cursor(self, request: Request) -> Cursor | None:
         """The place to go on from. Raises Problem when the cursor is none of ours."""
+        given = request.query_params.get(self.cursor_query_param)
+        if given is None:
+            return None
         try:
             cursor = super().decode_cursor(request)
         except NotFound:
             raise Problem(400, "invalid-cursor", UNKNOWN_CURSOR) from None
-        if cursor is not None and cursor.position is not None and not _KEY.fullmatch(str(cursor.position)):
+        # DRF overlooks strange characters, and would ask the database for whatever position stands there
+        if cursor is None or not _BASE64.fullmatch(given) or not _KEY.fullmatch(str(cursor.position)):
             raise Problem(400, "invalid-cursor", UNKNOWN_CURSOR)
         return cursor
 
