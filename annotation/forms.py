@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django import forms
 
 from annotation.actions import Answer
 from annotation.kinds import PAIRWISE_STEPS
 from annotation.queries.bench import REASONS
 
-if TYPE_CHECKING:
-    from django.http import QueryDict
-
 LONGEST_STRETCH = 86400.0
+
+
+class Ids(forms.TypedMultipleChoiceField):
+    """Whole numbers that name rows. Whether the rows may be named is the action's to say."""
+
+    def __init__(self, *, required: bool) -> None:
+        super().__init__(coerce=int, required=required, error_messages={"invalid_list": "Send a list of rules."})
+
+    def valid_value(self, value: object) -> bool:
+        """Any id that fits the database."""
+        return str(value).isascii() and str(value).isdigit() and len(str(value)) < 19
 
 
 class JudgmentForm(forms.Form):
@@ -27,16 +33,10 @@ class JudgmentForm(forms.Form):
             "invalid_choice": "Choose one of the seven steps.",
         },
     )
-    rules = forms.TypedMultipleChoiceField(coerce=int, required=False)
+    rules = Ids(required=False)
     rationale = forms.CharField(required=False, max_length=4000, strip=True)
     seconds = forms.FloatField(required=False, min_value=0, max_value=LONGEST_STRETCH)
     key = forms.UUIDField(error_messages={"required": "Reload the page: this form has no key.", "invalid": "Bad key."})
-
-    def __init__(
-        self, data: QueryDict | None = None, *, rules: tuple[int, ...] = (), initial: dict[str, object] | None = None
-    ) -> None:
-        super().__init__(data, initial=initial)
-        self.fields["rules"].choices = [(str(rule), str(rule)) for rule in rules]  # type: ignore[attr-defined]
 
     def answer(self) -> Answer:
         """What was said. Only for a valid form."""

@@ -8,7 +8,7 @@ from django.utils import timezone
 from annotation import actions
 
 
-@shared_task(name="annotation.fold")
+@shared_task(name="annotation.fold")  # type: ignore[untyped-decorator]
 def fold() -> None:
     """Labels follow their judgments, and finished batches close. Safe to ring at any time."""
     while actions.fold_labels(now=timezone.now()):

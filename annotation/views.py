@@ -52,12 +52,14 @@ def submit(request: HttpRequest, slug: str, assignment_id: int) -> HttpResponse:
     """Take a judgment; the answer is the next card, already leased."""
     project = project_or_404(request, slug, Role.RATER)
     assignment = get_object_or_404(queries.assignments_of(person(request), project), pk=assignment_id)
-    rules = tuple(assignment.guideline_version.rules.values_list("pk", flat=True))
-    form = JudgmentForm(request.POST, rules=rules)
+    form = JudgmentForm(request.POST)
     if not form.is_valid():
         return _bench(request, project, assignment, form=form, status=422)
     try:
         actions.submit_judgment(assignment, answer=form.answer(), key=form.cleaned_data["key"], now=timezone.now())
+    except actions.ForeignRule as refusal:
+        form.add_error("rules", str(refusal))
+        return _bench(request, project, assignment, form=form, status=422)
     except actions.KeyReused as refusal:
         form.add_error(None, str(refusal))
         return _bench(request, project, assignment, form=form, status=422)
@@ -113,10 +115,10 @@ def _next(request: HttpRequest, project: Project, *, notice: str = "", status: i
     try:
         assignment = actions.lend_next(project, rater=person(request), now=timezone.now())
     except actions.MustReadFirst as refusal:
-        response = redirect("guideline", slug=project.slug, version_id=refusal.version.pk)
+        reading = redirect("guideline", slug=project.slug, version_id=refusal.version.pk)
         if request.htmx:  # type: ignore[attr-defined]
-            response = HttpResponse(status=200, headers={"HX-Redirect": response.url})
-        return response
+            return HttpResponse(headers={"HX-Redirect": reading.url})
+        return reading
     except actions.Paused as refusal:
         empty = Empty("Your work here is paused", str(refusal))
         return _bench(request, project, None, empty=empty, notice=notice, status=status)
@@ -138,7 +140,7 @@ def _bench(
 ) -> HttpResponse:
     context = {
         "project": project,
-        "card": queries.card_of(assignment) if assignment else None,
+        "card": queries.card_of(assignment, project) if assignment else None,
         "form": form or JudgmentForm(),
         "empty": empty,
         "notice": notice,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from guidelines.models import Acknowledgement, Guideline, GuidelineVersion
 
@@ -24,6 +24,18 @@ def versions_of(project: Project) -> QuerySet[GuidelineVersion]:
         .exclude(state=GuidelineVersion.State.DRAFT)
         .select_related("guideline")
     )
+
+
+def live_version_for(user: User, guideline_id: int) -> tuple[GuidelineVersion | None, bool]:
+    """The version in force and whether this rater has read it, in one question."""
+    read = Acknowledgement.objects.filter(version=OuterRef("pk"), user=user)
+    version = (
+        GuidelineVersion.objects.filter(guideline=guideline_id, state=GuidelineVersion.State.PUBLISHED)
+        .select_related("guideline")
+        .annotate(has_read=Exists(read))
+        .first()
+    )
+    return version, version is not None and version.has_read
 
 
 def has_acknowledged(user: User, version: GuidelineVersion) -> bool:

@@ -14,7 +14,6 @@ from annotation.actions.collecting import (
 from annotation.actions.importing import (
     BadLines,
     Imported,
-    NewPrompt,
     add_prompts,
     import_demonstrations,
     import_prompts,
@@ -37,6 +36,7 @@ from annotation.actions.lending import (
     lend_next,
     skip,
 )
+from annotation.importers.prompts import NewPrompt
 
 __all__ = [
     "AlreadyEnded",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 
 from annotation.models import Batch, Comparison, Prompt, Response, Slot
@@ -108,6 +108,10 @@ def open_batch(
             for comparison, starts_swapped in zip(made, orders[start : start + CHUNK], strict=True)
             for number in range(1, overlap + 1)
         )
+    if len(pairs) >= CHUNK // 2:
+        # lending starts at once, and would be planned as for empty tables until autovacuum comes round
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE annotation_slot, annotation_comparison, annotation_assignment, annotation_response")
     note(project, actor=by, action="batch.opened", subject=name, details={"comparisons": len(pairs)})
     return batch
 

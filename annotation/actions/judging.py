@@ -13,6 +13,7 @@ from django.db.models import Case, F, Q, Value, When
 from annotation.actions.lending import take_seat
 from annotation.kinds import canonical
 from annotation.models import Assignment, Comparison, Judgment, Seat, Slot, Withdrawal
+from guidelines.models import Rule
 from raters.models import Standing
 
 if TYPE_CHECKING:
@@ -63,25 +64,24 @@ def submit_judgment(assignment: Assignment, *, answer: Answer, key: UUID, now: d
     Raises KeyReused, TooLate, ForeignRule.
     """
     _while_no_freeze(assignment.comparison.project_id)
-    seat = take_seat(assignment.comparison.project, assignment.rater)
-    before = Judgment.objects.filter(rater=assignment.rater, key=key).first()
+    seat = take_seat(assignment.comparison.project_id, assignment.rater_id)
+    earlier = list(Judgment.objects.filter(Q(key=key) | Q(assignment=assignment), rater=assignment.rater_id))
+    before = next((judgment for judgment in earlier if judgment.key == key), None)
     if before is not None:
         if (before.assignment_id, before.fingerprint) != (assignment.pk, answer.fingerprint()):
             raise KeyReused("This answer was sent before with other content. The first one stands.")
         return before
-    assignment = Assignment.objects.select_for_update().get(pk=assignment.pk)
-    if assignment.state != Assignment.State.OPEN:
+    still_open = Assignment.objects.filter(pk=assignment.pk, state=Assignment.State.OPEN)
+    if not still_open.update(state=Assignment.State.JUDGED, ended_at=now):
         raise TooLate("This comparison was answered before.")
-    rules = list(assignment.guideline_version.rules.filter(pk__in=answer.rules))
-    if len(rules) != len(set(answer.rules)):
-        raise ForeignRule("A chosen rule is not in the guideline you were shown.")
+    rules = _cited(assignment, answer)
     surplus = not _fill(assignment, now=now)
     judgment = Judgment.objects.create(
         assignment=assignment,
         comparison_id=assignment.comparison_id,
         rater_id=assignment.rater_id,
         guideline_version_id=assignment.guideline_version_id,
-        revision=Judgment.objects.filter(assignment=assignment).count(),
+        revision=len(earlier),
         preference=canonical(answer.shown, swapped=assignment.swapped),
         swapped=assignment.swapped,
         rationale=answer.rationale,
@@ -91,12 +91,20 @@ def submit_judgment(assignment: Assignment, *, answer: Answer, key: UUID, now: d
         fingerprint=answer.fingerprint(),
         created_at=now,
     )
-    judgment.rules.set(rules)
-    assignment.state, assignment.ended_at = Assignment.State.JUDGED, now
-    assignment.save(update_fields=["state", "ended_at"])
+    if rules:
+        judgment.rules.set(rules)
     Seat.objects.filter(pk=seat.pk).update(judged=F("judged") + 1)
-    _count_gold(judgment, by=1)
+    _count_gold(judgment, assignment.comparison, by=1)
     return judgment
+
+
+def _cited(assignment: Assignment, answer: Answer) -> list[Rule]:
+    if not answer.rules:
+        return []
+    rules = list(Rule.objects.filter(version=assignment.guideline_version_id, pk__in=answer.rules))
+    if len(rules) != len(set(answer.rules)):
+        raise ForeignRule("A chosen rule is not in the guideline you were shown.")
+    return rules
 
 
 def _while_no_freeze(project_id: int) -> None:
@@ -120,13 +128,13 @@ def _fill(assignment: Assignment, *, now: datetime) -> bool:
     return True
 
 
-def _count_gold(judgment: Judgment, *, by: int) -> None:
+def _count_gold(judgment: Judgment, comparison: Comparison, *, by: int) -> None:
     """Keep the rater's gold score: right is the same side of the scale as the known answer."""
-    gold = judgment.comparison.gold_preference
+    gold = comparison.gold_preference
     if gold is None:
         return
     right = (judgment.preference > 0) - (judgment.preference < 0) == (gold > 0) - (gold < 0)
-    Standing.objects.filter(user=judgment.rater_id, project=judgment.comparison.project_id).update(
+    Standing.objects.filter(user=judgment.rater_id, project=comparison.project_id).update(
         gold_seen=F("gold_seen") + by, gold_right=F("gold_right") + (by if right else 0)
     )
 
@@ -138,7 +146,7 @@ def undo_judgment(judgment: Judgment, *, lease: timedelta, now: datetime) -> Ass
     Raises NothingToUndo.
     """
     _while_no_freeze(judgment.comparison.project_id)
-    seat = take_seat(judgment.comparison.project, judgment.rater)
+    seat = take_seat(judgment.comparison.project_id, judgment.rater_id)
     assignment = Assignment.objects.select_for_update().get(pk=judgment.assignment_id)
     newest = Judgment.objects.filter(assignment=assignment).order_by("-revision").first()
     if newest != judgment or Withdrawal.objects.filter(judgment=judgment).exists():
@@ -151,5 +159,5 @@ def undo_judgment(judgment: Judgment, *, lease: timedelta, now: datetime) -> Ass
     assignment.state, assignment.ended_at, assignment.expires_at = Assignment.State.OPEN, None, now + lease
     assignment.save(update_fields=["state", "ended_at", "expires_at"])
     Seat.objects.filter(pk=seat.pk).update(judged=F("judged") - 1)
-    _count_gold(judgment, by=-1)
+    _count_gold(judgment, judgment.comparison, by=-1)
     return assignment

@@ -15,11 +15,15 @@ from raters.queries import standing_of
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from guidelines.models import GuidelineVersion
     from raters.models import Project, Standing, User
 
 # The lowest free slot this rater may fill: never a comparison they had before, only their half of the raters.
 NEXT_SLOT = """
-SELECT slot.id FROM annotation_slot slot JOIN annotation_comparison comparison ON comparison.id = slot.comparison_id
+SELECT slot.id, slot.comparison_id, slot.swapped, batch.guideline_id
+FROM annotation_slot slot
+JOIN annotation_comparison comparison ON comparison.id = slot.comparison_id
+JOIN annotation_batch batch ON batch.id = comparison.batch_id
 WHERE comparison.project_id = %(project)s AND comparison.is_open
   AND slot.filled_at IS NULL AND (slot.leased_until IS NULL OR slot.leased_until < %(now)s)
   AND (slot.panel IS NULL OR slot.panel = %(panel)s)
@@ -32,7 +36,7 @@ ORDER BY comparison.id, slot.number LIMIT 1 FOR UPDATE OF slot SKIP LOCKED
 class MustReadFirst(Exception):
     """A guideline version has to be acknowledged before the next comparison. `version` is it."""
 
-    def __init__(self, version: guidelines.GuidelineVersion) -> None:
+    def __init__(self, version: GuidelineVersion) -> None:
         super().__init__(f"Read {version} first.")
         self.version = version
 
@@ -49,10 +53,10 @@ class AlreadyEnded(Exception):
     """The assignment was judged or skipped before."""
 
 
-def take_seat(project: Project, rater: User) -> Seat:
+def take_seat(project_id: int, rater_id: int) -> Seat:
     """Lock the rater's place: two tabs, or a double click, wait for each other here."""
-    seat, _ = Seat.objects.get_or_create(project=project, rater=rater)
-    return Seat.objects.select_for_update().get(pk=seat.pk)
+    seat, _ = Seat.objects.select_for_update().get_or_create(project_id=project_id, rater_id=rater_id)
+    return seat
 
 
 @transaction.atomic
@@ -61,7 +65,7 @@ def lend_next(project: Project, *, rater: User, now: datetime) -> Assignment:
 
     Raises Paused, MustReadFirst, NothingLeft.
     """
-    take_seat(project, rater)
+    take_seat(project.pk, rater.pk)
     standing = standing_of(rater, project)
     if standing.paused_at:
         raise Paused(standing.pause_reason or "A lead paused your work here.")
@@ -99,20 +103,20 @@ def _lend(project: Project, rater: User, standing: Standing, *, now: datetime) -
         row = cursor.fetchone()
     if row is None:
         raise NothingLeft("There is nothing to judge right now.")
-    slot = Slot.objects.select_related("comparison__batch__guideline").get(pk=row[0])
-    version = guidelines.live_version(slot.comparison.batch.guideline)
+    slot_id, comparison_id, swapped, guideline_id = row
+    version, has_read = guidelines.live_version_for(rater, guideline_id)
     if version is None:
         raise NothingLeft("The guideline of the next batch is not published yet.")
-    if not guidelines.has_acknowledged(rater, version):
+    if not has_read:
         raise MustReadFirst(version)
     until = now + timedelta(seconds=project.lease_seconds)
-    Slot.objects.filter(pk=slot.pk).update(rater=rater, leased_until=until)
+    Slot.objects.filter(pk=slot_id).update(rater=rater, leased_until=until)
     return Assignment.objects.create(
-        comparison=slot.comparison,
-        slot=slot,
+        comparison_id=comparison_id,
+        slot_id=slot_id,
         rater=rater,
         guideline_version=version,
-        swapped=slot.swapped,
+        swapped=swapped,
         leased_at=now,
         expires_at=until,
     )
@@ -121,14 +125,13 @@ def _lend(project: Project, rater: User, standing: Standing, *, now: datetime) -
 @transaction.atomic
 def skip(assignment: Assignment, *, reason: str, now: datetime) -> Assignment:
     """Hand a comparison back unjudged. It is never shown to this rater again. Raises AlreadyEnded."""
-    project = assignment.comparison.project
-    seat = take_seat(project, assignment.rater)
+    seat = take_seat(assignment.comparison.project_id, assignment.rater_id)
     assignment = Assignment.objects.select_for_update().get(pk=assignment.pk)
     if assignment.state != Assignment.State.OPEN:
         raise AlreadyEnded("This comparison was answered before.")
     assignment.state, assignment.ended_at, assignment.skip_reason = Assignment.State.SKIPPED, now, reason
     assignment.save(update_fields=["state", "ended_at", "skip_reason"])
-    Slot.objects.filter(pk=assignment.slot_id, rater=assignment.rater, filled_at=None).update(
+    Slot.objects.filter(pk=assignment.slot_id, rater=assignment.rater_id, filled_at=None).update(
         rater=None, leased_until=None
     )
     Seat.objects.filter(pk=seat.pk).update(skipped=F("skipped") + 1)

@@ -15,6 +15,7 @@ from django.db.models import QuerySet
 from annotation.kinds import IN_WORDS, PAIRWISE_STEPS, Step, canonical
 from annotation.models import Assignment, Judgment, Seat
 from annotation.rendering import visible
+from guidelines.models import Rule
 
 if TYPE_CHECKING:
     from raters.models import Project, User
@@ -123,33 +124,36 @@ def judgments_of(rater: User, project: Project) -> QuerySet[Judgment]:
     )
 
 
-def card_of(assignment: Assignment) -> Card:
+def card_of(assignment: Assignment, project: Project) -> Card:
     """Shape an assignment for the page."""
-    assignment = Assignment.objects.select_related(
-        "comparison__prompt",
-        "comparison__response_a",
-        "comparison__response_b",
+    version = assignment.guideline_version_id
+    shown = Assignment.objects.values_list(
+        "comparison__prompt__messages",
+        "comparison__prompt__language",
+        "comparison__response_a__text",
+        "comparison__response_b__text",
         "comparison__batch",
-        "comparison__project",
-        "guideline_version__guideline",
+        "comparison__batch__name",
+        "guideline_version__guideline__name",
+        "guideline_version__major",
+        "guideline_version__minor",
     ).get(pk=assignment.pk)
-    comparison = assignment.comparison
-    first, second = comparison.response_a.text, comparison.response_b.text
+    messages, language, first, second, batch, batch_name, guideline, major, minor = shown
     left, right = (second, first) if assignment.swapped else (first, second)
-    version = assignment.guideline_version
+    rules = Rule.objects.filter(version=version).values_list("pk", "number", "title")
     return Card(
         assignment_id=assignment.pk,
         key=str(uuid.uuid4()),
-        batch=Named(comparison.batch.pk, comparison.batch.name),
-        turns=_turns(comparison.prompt.messages),
-        a=_side(left, comparison.prompt.language),
-        b=_side(right, comparison.prompt.language),
-        progress=_progress(comparison.project, assignment.rater_id),
-        guideline=Named(version.pk, version.guideline.name, version.label),
-        rules=tuple(RuleChip(rule.pk, rule.number, rule.title) for rule in version.rules.all()),
+        batch=Named(batch, batch_name),
+        turns=_turns(messages),
+        a=_side(left, language),
+        b=_side(right, language),
+        progress=_progress(project, assignment.rater_id),
+        guideline=Named(version, guideline, f"{major}.{minor}"),
+        rules=tuple(RuleChip(*rule) for rule in rules),
         steps=PAIRWISE_STEPS,
         # the id decides, so a reload asks the same; it says nothing about the item
-        ask_rationale=assignment.pk % comparison.project.rationale_one_in == 0,
+        ask_rationale=assignment.pk % project.rationale_one_in == 0,
         reasons=tuple(Reason(value, label) for value, label in REASONS[1:]),
     )
 
@@ -167,9 +171,8 @@ def _side(text: str, language: str) -> Side:
 
 
 def _progress(project: Project, rater_id: int) -> Progress:
-    seat = Seat.objects.get(project=project, rater=rater_id)
-    ended = seat.judged + seat.skipped
-    done = ended % SET_SIZE
+    judged, skipped = Seat.objects.values_list("judged", "skipped").get(project=project, rater=rater_id)
+    done = (judged + skipped) % SET_SIZE
     recent = list(
         Assignment.objects.filter(rater=rater_id, comparison__project=project, ended_at__isnull=False)
         .order_by("-ended_at")
@@ -195,11 +198,16 @@ def minutes_left(project: Project, rater_id: int, *, items: int) -> int | None:
 
 def undo_of(rater: User, project: Project) -> Undo | None:
     """The last answer, as it stood on the screen, if it still counts: only that one can be undone."""
-    last = judgments_of(rater, project).filter(withdrawal=None).order_by("-pk").first()
-    if last is None or last.assignment.state != Assignment.State.JUDGED:
+    last = (
+        Judgment.objects.filter(rater=rater, comparison__project=project, withdrawal=None)
+        .order_by("-pk")
+        .values_list("pk", "preference", "swapped")
+        .first()
+    )
+    if last is None:
         return None
-    shown = canonical(last.preference, swapped=last.swapped)
-    return Undo(last.pk, f"Sent: {IN_WORDS[shown]}")
+    judgment_id, preference, swapped = last
+    return Undo(judgment_id, f"Sent: {IN_WORDS[canonical(preference, swapped=swapped)]}")
 
 
 def draft_of(judgment: Judgment) -> dict[str, object]:

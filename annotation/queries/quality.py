@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from django.core.paginator import Page, Paginator
@@ -238,8 +238,8 @@ def _raters(project: Project, number: str) -> Page[RaterLine]:
     standings = Standing.objects.filter(project=project).select_related("user").order_by("user__name", "pk")
     page = Paginator(standings, PER_PAGE).get_page(number)
     habits = _habits(project, [standing.user_id for standing in page])
-    page.object_list = [_line(standing, habits.get(standing.user_id, {})) for standing in page]
-    return page  # type: ignore[return-value]  # its list was just replaced by lines
+    lines = [_line(standing, habits.get(standing.user_id, {})) for standing in page]
+    return Page(lines, page.number, page.paginator)  # type: ignore[arg-type]  # the paginator counts standings
 
 
 def _habits(project: Project, raters: list[int]) -> dict[int, dict[str, float]]:
@@ -261,7 +261,7 @@ def _habits(project: Project, raters: list[int]) -> dict[int, dict[str, float]]:
             ),
         )
     )
-    return {row.pop("rater"): row for row in rows}
+    return {row["rater"]: cast("dict[str, float]", row) for row in rows}
 
 
 def _line(standing: Standing, habit: dict[str, float]) -> RaterLine:

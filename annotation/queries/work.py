@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
 
+    from guidelines.models import GuidelineVersion
     from raters.models import Project, Standing, User
 
 DAYS = 14
@@ -118,7 +119,7 @@ def _summary(work: Work | None, reading: tuple[Reading, ...], standing: Standing
     return "You have comparisons waiting." if work else "You are up to date."
 
 
-def _reading(version: guidelines.GuidelineVersion) -> Reading:
+def _reading(version: GuidelineVersion) -> Reading:
     return Reading(
         version.pk,
         version.guideline.name,
