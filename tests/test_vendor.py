@@ -13,9 +13,7 @@ FILES = [file for package in PACKAGES for file in package["files"]]
 
 def test_every_vendored_file_has_the_recorded_digest() -> None:
     wrong = [
-        file["to"]
-        for file in FILES
-        if hashlib.sha256((STATIC / file["to"]).read_bytes()).hexdigest() != file["sha256"]
+        file["to"] for file in FILES if hashlib.sha256((STATIC / file["to"]).read_bytes()).hexdigest() != file["sha256"]
     ]
     assert wrong == []
 
