@@ -74,7 +74,7 @@ def report(round: Round, *, seed: int, seconds: float) -> dict[str, Any]:
         "round": round.number,
         "seconds": seconds,
         "stage_seconds": round.stage_seconds,
-        "judgments": round.snapshot.manifest["judgments"] if round.snapshot else 0,
+        "judgments": round.snapshot.manifest["counts"]["judgments"] if round.snapshot else 0,
         "rm_accuracy_labels": reward.results["accuracy"],
         "rm_accuracy_gold": _accuracy_against_gold(reward),
         "rm_ece": reward.results["ece"],

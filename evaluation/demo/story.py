@@ -134,7 +134,9 @@ class Story:
     def go_round(self, *, reference: ModelVersion, start: ModelVersion, config: RoundConfig) -> Round:
         """One turn of the loop. The simulated raters judge while it collects; everything else it does by itself."""
         newest = Round.objects.filter(project=self.project).order_by("-number").first()
-        if newest is None or newest.state in (Round.State.DONE, Round.State.FAILED):
+        if newest is not None and newest.state == Round.State.FAILED:
+            newest = rounds.resume_round(newest, by=self.engineer, now=timezone.now())
+        if newest is None or newest.state == Round.State.DONE:
             newest = rounds.start_round(
                 self.project,
                 reference=reference,

@@ -17,6 +17,7 @@ from evaluation.demo.story import StageFailed, Story, Teller
 from evaluation.models import Round
 from evaluation.plan import BadConfig, RoundConfig
 
+SMALL = {"pairs": 1600, "held_out_pairs": 300}  # comparisons, each judged twice: a round of minutes on two cores
 LOGINS = ("rater", "lead", "engineer", "owner")
 
 
@@ -38,7 +39,7 @@ class Command(BaseCommand):
         if options["rounds"] < 1:
             raise CommandError(f"--rounds {options['rounds']}: use a whole number from 1.")
         try:
-            config = RoundConfig.from_json({"seed": options["seed"], **options["config"]})
+            config = RoundConfig.from_json({**SMALL, "seed": options["seed"], **options["config"]})
             with Supervisor(port=options["port"]) as site:
                 self._play(site.url, config, options)
         except (AlreadyRunning, PortIsTaken, DidNotStart, BadConfig) as refusal:
