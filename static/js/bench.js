@@ -7,7 +7,7 @@
   const $ = (selector) => document.querySelector(selector);
 
   let bench = null;
-  let shownAt = 0;
+  let shownAt = -GUARD_MS;
   let sent = "";
   let retries = 0;
   let waiting = 0;
@@ -122,7 +122,7 @@
   }
   function begin(next, first) {
     bench = next;
-    shownAt = performance.now();
+    shownAt = first ? -GUARD_MS : performance.now();
     retries = 0;
     tell("");
     for (const field of bench.querySelectorAll("[name=key]")) field.value ||= freshKey();

@@ -1,0 +1,71 @@
+"""How people come in, and that every page stands at every width."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from raters import actions
+from raters.models import Membership, Project, Role, User
+from tests import make
+
+
+def test_a_wrong_password_says_so_beside_the_field(visit: Callable[..., Page], ada: User) -> None:
+    page = visit("/")
+    page.fill("[name=login]", ada.email)
+    page.fill("[name=password]", "not this one")
+    page.click("form button")
+
+    expect(page.locator("#login-error")).to_be_visible()
+    expect(page.locator("[name=login]")).to_have_value(ada.email)
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_an_invitation_ends_on_the_guideline_to_read(
+    visit: Callable[..., Page], project: Project, cleo: User, script: bool
+) -> None:
+    make.batch(project)
+    _, secret = actions.invite(project, email="new@example.org", role=Role.RATER, by=cleo, now=timezone.now())
+    page = visit(f"/invitations/{secret}/", script=script)
+    page.fill("[name=name]", "Nia New")
+    page.fill("[name=password]", make.PASSWORD)
+    page.click("form button")
+    page.click("text=Read and confirm")
+    page.click("text=I have read it")
+    page.click("text=Start")
+
+    expect(page.locator("[data-send]")).to_be_visible()
+    assert Membership.objects.get(user__email="new@example.org").role == Role.RATER
+
+
+def test_signing_out_ends_at_the_door(visit_as: Callable[..., Page], ada: User) -> None:
+    page = visit_as(ada, "/p/helpfulness/")
+    page.click(".menu summary")
+    page.click("text=Sign out")
+    page.goto(page.url.split("/accounts/")[0] + "/p/helpfulness/")
+
+    expect(page.locator("[name=login]")).to_be_visible()
+
+
+RATER_PAGES = ["/p/helpfulness/", "/p/helpfulness/rate/", "/accounts/2fa/", "/accounts/password/change/"]
+LEAD_PAGES = [f"/p/helpfulness/{name}/" for name in ("quality", "training", "runs", "datasets")]
+
+
+@pytest.mark.parametrize("width", [320, 390, 1024, 1280])
+def test_no_page_scrolls_sideways(
+    visit_as: Callable[..., Page], project: Project, ada: User, cleo: User, width: int
+) -> None:
+    make.batch(project, comparisons=2)
+    make.judgment(ada, project)
+    wide = []
+    for person, paths in ((ada, RATER_PAGES), (cleo, LEAD_PAGES)):
+        page = visit_as(person, paths[0], width=width)
+        for path in paths:
+            answer = page.goto(page.url.split("/p/")[0].split("/accounts/")[0] + path)
+            assert answer is not None and answer.status == 200, path
+            if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+                wide.append(path)
+    assert wide == []
