@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_hotp_counters_from_time
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
@@ -69,3 +70,28 @@ def test_no_page_scrolls_sideways(
             if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
                 wide.append(path)
     assert wide == []
+
+
+def test_an_authenticator_app_can_be_added_and_is_asked_for(visit_as: Callable[..., Page], ada: User) -> None:
+    page = visit_as(ada, "/accounts/2fa/")
+    page.click("text=Activate")
+    if page.locator("[name=password]").count():
+        page.fill("[name=password]", make.PASSWORD)
+        page.click("form button")
+    expect(page.locator(".qr svg")).to_be_visible()
+    page.fill("[name=code]", _code(page.locator(".meta .mono").inner_text()))
+    page.click("text=Turn it on")
+    expect(page.locator("main")).to_contain_text("Recovery Codes")
+
+    fresh = page.context.browser.new_page()  # type: ignore[union-attr]
+    fresh.goto(page.url.split("/accounts/")[0])
+    fresh.fill("[name=login]", ada.email)
+    fresh.fill("[name=password]", make.PASSWORD)
+    fresh.click("form button")
+    expect(fresh.locator("[name=code]")).to_be_visible()
+    fresh.close()
+
+
+def _code(secret: str) -> str:
+    counter = next(iter(yield_hotp_counters_from_time()))
+    return str(format_hotp_value(hotp_value(secret, counter)))

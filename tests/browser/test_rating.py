@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import APIResponse, Page, Route, expect
 
 from annotation.models import Assignment, Judgment, Withdrawal
 from annotation.queries import counted_judgments
@@ -109,7 +109,7 @@ def test_nothing_is_chosen_on_the_next_card(bench: Page) -> None:
 
 
 def test_a_send_that_gets_no_answer_is_repeated_and_counts_once(bench: Page, seen: Seen) -> None:
-    lost = []
+    lost: list[APIResponse] = []
 
     def lose_the_first_answer(route: Route) -> None:
         if lost:
