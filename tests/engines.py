@@ -19,7 +19,7 @@ from config.embedded import Engines
 from config.test_settings import NOWHERE, TEST_VAR
 
 if TYPE_CHECKING:
-    from pytest_django.fixtures import SettingsWrapper
+    from pytest_django.fixtures import Settings
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -63,7 +63,7 @@ def redis_url(engines: Engines) -> str:
 
 
 @pytest.fixture
-def broker(redis_url: str, settings: "SettingsWrapper") -> Iterator["redis.Redis"]:
+def broker(redis_url: str, settings: "Settings") -> Iterator["redis.Redis"]:
     """The Redis that Celery's messages go through, empty before the test and after."""
     settings.CELERY_BROKER_URL = redis_url
     with redis.Redis.from_url(redis_url) as client:

@@ -72,7 +72,9 @@ def hear(seconds: float) -> set[str]:
     if not select.select([raw], [], [], max(0.0, seconds))[0]:
         return set()
     time.sleep(GATHER_SECONDS)
-    raw.poll()
+    # the driver's own object: its errors have to be made Django's, which is what handle() expects
+    with connection.wrap_database_errors:
+        raw.poll()
     heard = {notification.payload for notification in raw.notifies}
     raw.notifies.clear()
     return heard
