@@ -9,4 +9,4 @@ class AcceptInvitation(forms.Form):
     """A name and a password, to come in by invitation."""
 
     name = forms.CharField(max_length=120, strip=True, label="Your name")
-    password = forms.CharField(min_length=8, max_length=256, strip=False, widget=forms.PasswordInput, label="Password")
+    password = forms.CharField(min_length=12, max_length=256, strip=False, widget=forms.PasswordInput, label="Password")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
@@ -48,7 +49,7 @@ def invitation(request: HttpRequest, secret: str) -> HttpResponse:
         except (actions.AlreadyThere, actions.NotInvited) as refusal:
             form.add_error("password", str(refusal))
         else:
-            login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+            login(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
             return redirect("front")
     context = {"invitation": found, "is_open": True, "form": form}
     return render(request, "raters/invitation.html", context, status=422 if form.errors else 200)

@@ -135,7 +135,7 @@ def _work(project: Project, seat: Seat) -> Work | None:
         return None
     done = (seat.judged + seat.skipped) % SET_SIZE
     return Work(
-        title=f"{project.name}, batch {newest.batch.name}",
+        title=f"{project.name}, {newest.batch.name}",
         done=done,
         total=SET_SIZE,
         skipped=seat.skipped,

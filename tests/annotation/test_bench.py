@@ -102,7 +102,7 @@ class TestRate:
     ) -> None:
         make.batch(project, comparisons=30)
 
-        with django_assert_max_num_queries(22):
+        with django_assert_max_num_queries(23):
             bench.get("/p/helpfulness/rate/")
 
 
@@ -262,7 +262,7 @@ class TestHome:
     def test_offers_the_work_that_waits(self, bench: Client, project: Project) -> None:
         make.batch(project, name="r1")
 
-        assert "Helpfulness, batch r1" in bench.get("/p/helpfulness/").content.decode()
+        assert "Helpfulness, r1" in bench.get("/p/helpfulness/").content.decode()
 
     def test_asks_to_read_the_guideline_first(self, client: Client, project: Project, ben: User) -> None:
         make.batch(project)
@@ -271,7 +271,7 @@ class TestHome:
         html = client.get("/p/helpfulness/").content.decode()
 
         assert "Read and confirm" in html
-        assert "batch" not in html
+        assert "Helpfulness, batch" not in html
 
     def test_shows_how_sure_the_quality_figure_is(self, bench: Client, project: Project, ada: User) -> None:
         make.gold(make.comparison(project), 2)
