@@ -202,6 +202,11 @@ def test_a_reward_model_shows_its_calibration(project: Project) -> None:
     assert live.charts[0].chart.rows == (("0.7", "0.72", "10"),)
 
 
+def test_dpo_shows_how_far_it_went(project: Project) -> None:
+    live = reported(project, "dpo", [{"loss": 0.7}, {"objective/kl": 1.0}], recipe={"max_kl": 10.0})
+    assert [card.title for card in live.charts] == ["Loss", "KL to the start"]
+
+
 def test_what_it_does_not_know_it_still_draws(project: Project) -> None:
     live = reported(project, "sft", [{"grad/norm_mean": 1.0}, {"grad/norm_mean": None}])  # type: ignore[dict-item]
     assert [card.title for card in live.charts] == ["Grad: norm mean"]
@@ -213,8 +218,9 @@ def test_a_run_says_how_long_is_left(project: Project) -> None:
 
 
 def test_an_interval_goes_with_its_value(project: Project) -> None:
-    live = reported(project, "score", [], results={"kl": 3.0, "kl_se": 0.1, "means": {"proxy": 1.0}})
-    assert [(fact.name, fact.value, fact.note) for fact in live.results] == [("KL, nats", "3", "± 0.196")]
+    live = reported(project, "score", [], results={"kl": 3.0, "kl_se": 0.1, "mean": {"proxy": 1.0}})
+    facts = [(fact.name, fact.value, fact.note) for fact in live.results]
+    assert facts == [("Mean reward, proxy", "1", ""), ("KL, nats", "3", "± 0.196")]
 
 
 def test_a_beat_moves_the_page(project: Project, run: Run) -> None:

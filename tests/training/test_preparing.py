@@ -162,7 +162,7 @@ def generated(project: Project) -> Run:
     assert actions.claim_next_run(now=make.now()) == run
     folder = prepared(run)
     (prompt,) = read_rows(folder / "prompts.jsonl", PromptRow)
-    response = ResponseRow(prompt_id=prompt.id, sample=3, text="So.", finished=True, tokens=2, logprob=-1.0)
+    response = ResponseRow(prompt_id=prompt.id, sample=3, text="So.", finished=False, tokens=2, logprob=-1.0)
     write_jsonl(folder / "responses.jsonl", [response])
     return run
 
@@ -176,6 +176,7 @@ def test_scoring_takes_the_responses_of_a_generation(project: Project) -> None:
     (row,) = read_rows(folder / "responses.jsonl", ScoreRequest)
     prompt = source.generation.prompts.get()
     assert (row.id, row.text, row.messages) == (f"{prompt.pk}-3", "So.", prompt.messages)
+    assert row.finished is False, "a response that was cut off is scored as one"
     assert read_jsonl_of(folder / "recipe.json")["reward_models"] == {"proxy": reward.path}
 
 

@@ -134,6 +134,11 @@ def test_a_learner_that_will_not_end_is_killed_with_its_children(project: Projec
     assert is_gone(run_folder(run) / "pid.txt") and is_gone(run_folder(run) / "child.txt")
 
 
+def test_what_a_learner_left_running_ends_with_it(project: Project) -> None:
+    run = attended(project, "abandon")
+    assert run.state == State.DONE and is_gone(run_folder(run) / "child.txt")
+
+
 def test_a_worker_that_lost_its_run_ends_its_learner_and_writes_nothing(project: Project) -> None:
     run = build.run(project, does="hang")
     much_later = make.NOW + timedelta(days=365_0)

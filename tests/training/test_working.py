@@ -140,9 +140,17 @@ def test_metrics_told_twice_are_stored_once(project: Project) -> None:
     assert run.metrics.count() == 1
 
 
+@pytest.mark.parametrize("beats", [[[line(1, loss=0.5), line(1, kl=3.0)]], [[line(1, loss=0.5)], [line(1, kl=3.0)]]])
+def test_a_step_told_in_two_lines_is_one_report(project: Project, beats: list[list[MetricLine]]) -> None:
+    run = claimed(project)
+    for metrics in beats:
+        actions.beat_run(run, token=run.token, now=make.now(), metrics=metrics)
+    assert run.metrics.get().values == {"loss": 0.5, "kl": 3.0}
+
+
 def test_a_beat_costs_the_same_for_one_metric_and_for_fifty(project: Project, django_assert_num_queries: Any) -> None:
     run = claimed(project)
-    with django_assert_num_queries(5):  # savepoint, lock, insert, update, release
+    with django_assert_num_queries(6):  # savepoint, lock, look, insert, update, release
         actions.beat_run(run, token=run.token, now=make.now(), metrics=[line(step) for step in range(50)])
 
 

@@ -196,7 +196,9 @@ def _responses(run: Run, alive: Callable[[], object]) -> Iterator[ScoreRequest]:
         asked = messages.get(int(response.prompt_id))
         if asked is None:
             raise CannotPrepare(f"The run {source} answered a prompt that is gone: {response.prompt_id}.")
-        yield ScoreRequest(id=queries.score_id(response), messages=asked, text=response.text)
+        yield ScoreRequest(
+            id=queries.score_id(response), messages=asked, text=response.text, finished=response.finished
+        )
 
 
 def ticking(rows: Iterable[T], alive: Callable[[], object], *, every: int = CHUNK) -> Iterator[T]:

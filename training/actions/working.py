@@ -90,10 +90,22 @@ def beat_run(run: Run, *, token: int, now: datetime, metrics: Sequence[MetricLin
     held.heartbeat_at, held.lease_until = now, now + lease()
     if metrics:
         held.step, held.total_steps = metrics[-1].step, max(metrics[-1].total, 0)
-        rows = [Metric(run=held, step=line.step, values=line.values, at=now) for line in metrics]
-        Metric.objects.bulk_create(rows, ignore_conflicts=True)
+        _store(held, metrics, now=now)
     held.save(update_fields=["heartbeat_at", "lease_until", "step", "total_steps"])
     return held.cancel_requested_at is not None
+
+
+def _store(run: Run, metrics: Sequence[MetricLine], *, now: datetime) -> None:
+    """One row per step: a learner may report a step in two lines, and a beat may fall between them."""
+    by_step: dict[int, dict[str, Any]] = dict(
+        run.metrics.filter(step__in={line.step for line in metrics}).values_list("step", "values")
+    )
+    for line in metrics:
+        by_step[line.step] = by_step.get(line.step, {}) | line.values
+    rows = [Metric(run=run, step=step, values=values, at=now) for step, values in by_step.items()]
+    Metric.objects.bulk_create(
+        rows, batch_size=1000, update_conflicts=True, unique_fields=["run", "step"], update_fields=["values"]
+    )
 
 
 def finish_run(run: Run, *, token: int, outcome: Outcome, now: datetime) -> Run:

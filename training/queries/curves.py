@@ -49,8 +49,11 @@ PPO_CURVES = (
 )
 CURVES = {
     Run.Kind.PPO: PPO_CURVES,
-    Run.Kind.REWARD: (Curve("Loss", (("loss", ""),)), Curve("Accuracy", (("accuracy", ""),))),
-    Run.Kind.DPO: (Curve("Loss", (("loss", ""),)), Curve("KL to the start", (("kl", ""),), limit="max_kl")),
+    Run.Kind.REWARD: (
+        Curve("Loss", (("loss", ""),)),
+        Curve("Accuracy", (("accuracy", "training"), ("eval_accuracy", "held-out"))),
+    ),
+    Run.Kind.DPO: (Curve("Loss", (("loss", ""),)), Curve("KL to the start", (("objective/kl", ""),), limit="max_kl")),
 }
 KNOWN_ELSEWHERE = {Run.Kind.PPO: {"objective/scores", "audit/scores", "objective/rlhf_reward"}}
 Point = tuple[int, dict[str, Any]]

@@ -39,9 +39,13 @@ RESULT_NAMES = {
     "n_train": "Pairs trained on",
     "n_test": "Pairs tested on",
     "kl": "KL, nats",
+    "objective/kl": "KL, nats",
+    "objective/scores": "Reward by the proxy",
+    "audit/scores": "Reward by the audit",
+    "response/words": "Words in a response",
     "loss": "Loss",
 }
-HEADLINES = (("accuracy", "accuracy"), ("kl", "KL"), ("loss", "loss"))
+HEADLINES = (("accuracy", "accuracy"), ("kl", "KL"), ("objective/kl", "KL"), ("loss", "loss"))
 ROLES = (
     ("reference", "Reference"),
     ("reward_model", "Reward model"),
@@ -237,12 +241,18 @@ def in_words(seconds: float) -> str:
 
 def _results(results: dict[str, Any]) -> tuple[Fact, ...]:
     """The numbers and words among the results; tables of them are charts, or nothing for a page."""
-    facts = []
+    facts = [
+        Fact(f"Mean reward, {name}", _shown(value))
+        for name, value in (results.get("mean") or {}).items()
+        if isinstance(value, int | float)
+    ]
     for key, value in results.items():
         if isinstance(value, int | float | str) and not key.endswith("_se"):
             spread = results.get(f"{key}_se")
             note = f"± {number(1.96 * spread)}" if isinstance(spread, int | float) else ""
-            facts.append(Fact(RESULT_NAMES.get(key, key.replace("_", " ").capitalize()), _shown(value), note))
+            facts.append(
+                Fact(RESULT_NAMES.get(key, key.replace("/", ": ").replace("_", " ").capitalize()), _shown(value), note)
+            )
     return tuple(facts)
 
 

@@ -54,6 +54,13 @@ def dawdle(folder: Path) -> None:
     learn(folder)
 
 
+def abandon(folder: Path) -> None:
+    """Ends, and leaves a child behind."""
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    (folder / "child.txt").write_text(str(child.pid))
+    learn(folder)
+
+
 def shrug(folder: Path) -> None:
     """Does not listen to SIGTERM, and has a child that does not either."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -90,4 +97,6 @@ def look(folder: Path) -> None:
 if __name__ == "__main__":
     run_folder = Path(sys.argv[1])
     what = json.loads((run_folder / "texts.jsonl").read_text().splitlines()[0])["text"]
-    {f.__name__: f for f in (learn, tear, hang, dawdle, shrug, die, crash, refuse, vanish, look)}[what](run_folder)
+    {f.__name__: f for f in (learn, tear, hang, dawdle, abandon, shrug, die, crash, refuse, vanish, look)}[what](
+        run_folder
+    )
