@@ -32,6 +32,8 @@ END_SECONDS = 10
 TICK_SECONDS = 0.5
 STEADY_SECONDS = 30
 LONGEST_WAIT = 30.0
+# Without a GPU a learner uses half of the cores: two of them use all, and claim different runs.
+LEARNERS = ("gpu", "gpu-2")
 
 log = logging.getLogger("tare.processes")
 
@@ -58,7 +60,10 @@ def commands(port: int) -> dict[str, list[str]]:
         "worker": [*worker, "--queues", "default", "--concurrency", "2", "--hostname", "worker@%h"],
         "beat": [*celery, "beat"],
         "relay": [sys.executable, "manage.py", "relay"],
-        "gpu": [*worker, "--queues", "gpu", "--pool", "solo", "-O", "fair", "--hostname", "gpu@%h"],
+        **{
+            name: [*worker, "--queues", "gpu", "--pool", "solo", "-O", "fair", "--hostname", f"{name}@%h"]
+            for name in LEARNERS
+        },
     }
 
 

@@ -61,11 +61,12 @@ class ResponseRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreRequest:
-    """A response to score."""
+    """A response to score; one that was cut off is not `finished`."""
 
     id: str
     messages: list[Message] = question()
     text: str
+    finished: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
