@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,8 @@ from training.records import Prediction, ResponseRow, ScoreRow, read_rows
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
 
 def run_folder(run: Run) -> Path:
     """Where the learner of this run reads and writes."""
@@ -22,8 +25,13 @@ def run_folder(run: Run) -> Path:
 
 
 def responses_of(run: Run) -> Iterator[ResponseRow]:
-    """What a generation run sampled. Raises BadRow when its file is missing or cannot be read."""
-    return iter(read_rows(run_folder(run) / "responses.jsonl", ResponseRow))
+    """What a generation run sampled, as PostgreSQL can keep it: no NUL, no half of a surrogate pair.
+
+    A model of bytes may write anything. Raises BadRow when its file is missing or cannot be read.
+    """
+    for row in read_rows(run_folder(run) / "responses.jsonl", ResponseRow):
+        text = row.text.replace("\0", REPLACEMENT).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        yield row if text == row.text else replace(row, text=text)
 
 
 def score_id(response: ResponseRow) -> str:
