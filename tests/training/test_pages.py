@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +15,7 @@ from tests import make
 from tests.training import build
 from training import actions, queries
 from training.models import Metric, ModelVersion, Run
-from training.records import MetricLine
+from training.records import MetricLine, ResponseRow
 
 PAGES = ["", "{run}/", "{run}/live/"]
 
@@ -115,8 +117,6 @@ def test_a_failed_run_says_why_on_its_page(client: Client, project: Project, emi
 
 
 def test_a_generations_samples_are_shown_as_text(client: Client, project: Project, emil: User) -> None:
-    from training.records import ResponseRow, write_jsonl
-
     prompt = make.prompt(project, "Why?")
     run = actions.queue_generation(
         project,
@@ -131,9 +131,9 @@ def test_a_generations_samples_are_shown_as_text(client: Client, project: Projec
     )
     actions.claim_next_run(now=make.now())
     folder = actions.prepare_run(run)
-    text = "<script>alert(1)</script>"
+    text = "<script>alert(1)</script>\ud83d\0"
     row = ResponseRow(prompt_id=str(prompt.pk), sample=0, text=text, finished=True, tokens=2, logprob=-1.0)
-    write_jsonl(folder / "responses.jsonl", [row])
+    (folder / "responses.jsonl").write_text(json.dumps(asdict(row)) + "\n")
     actions.finish_run(run, token=1, outcome=build.outcome(), now=make.now())
     page = as_person(client, emil).get(at(project, "{run}/", run)).content.decode()
     assert "Why?" in page and "&lt;script&gt;alert(1)" in page and "<script>alert" not in page

@@ -180,6 +180,14 @@ def test_a_run_that_should_have_made_a_model_and_did_not_is_not_done(project: Pr
     assert Run.objects.get().state == State.RUNNING
 
 
+def test_a_name_that_was_taken_meanwhile_loses_no_weights_and_overwrites_none(project: Project) -> None:
+    run = build.made(claimed(project))
+    other = build.model(project, name=run.name)
+    with pytest.raises(actions.NothingMade, match=f"took the name {run.name}"):
+        actions.finish_run(run, token=run.token, outcome=build.outcome(), now=make.now())
+    assert ModelVersion.objects.get() == other
+
+
 def test_a_failed_run_says_why_and_when(project: Project) -> None:
     run, now = claimed(project), make.now()
     actions.fail_run(run, token=run.token, reason="lr\0 is too much", now=now)

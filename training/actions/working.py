@@ -43,7 +43,7 @@ class LostLease(Exception):
 
 
 class NothingMade(Exception):
-    """The learner said it was done, and the model it should have made is not there."""
+    """The learner said it was done, and there is no model to show for it; the message says why."""
 
 
 def lease() -> timedelta:
@@ -131,6 +131,10 @@ def finish_run(run: Run, *, token: int, outcome: Outcome, now: datetime) -> Run:
 
 
 def _make_model(run: Run, *, kind: ModelVersion.Kind, digest: str, folder: Path) -> ModelVersion:
+    if ModelVersion.objects.filter(project_id=run.project_id, name=run.name).exists():
+        raise NothingMade(
+            f"Another model took the name {run.name} while this run went on. Its weights are in {folder}."
+        )
     return ModelVersion.objects.create(
         project_id=run.project_id,
         name=run.name,
@@ -211,9 +215,9 @@ def _end(run: Run, state: Run.State, *, now: datetime, reason: str = "") -> Run:
 
 
 def storable(value: Any) -> Any:
-    """What a learner reported, as PostgreSQL can keep it: no NUL in a text, no number that is not one."""
+    """What a learner reported, as PostgreSQL can keep it: no NUL, no half of a character, no number that is not one."""
     if isinstance(value, str):
-        return value.replace("\0", "")
+        return value.replace("\0", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):

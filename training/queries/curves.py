@@ -48,6 +48,8 @@ PPO_CURVES = (
     Curve("Share of clipped updates", (("policy/clipfrac_avg", ""),)),
 )
 CURVES = {
+    Run.Kind.BASE: (Curve("Loss", (("loss", ""),)),),
+    Run.Kind.SFT: (Curve("Loss", (("loss", ""),)), Curve("Token accuracy", (("mean_token_accuracy", ""),))),
     Run.Kind.PPO: PPO_CURVES,
     Run.Kind.REWARD: (
         Curve("Loss", (("loss", ""),)),
@@ -55,6 +57,7 @@ CURVES = {
     ),
     Run.Kind.DPO: (Curve("Loss", (("loss", ""),)), Curve("KL to the start", (("objective/kl", ""),), limit="max_kl")),
 }
+UNTOLD = {"epoch"}  # the step by another name
 KNOWN_ELSEWHERE = {Run.Kind.PPO: {"objective/scores", "audit/scores", "objective/rlhf_reward"}}
 Point = tuple[int, dict[str, Any]]
 
@@ -82,7 +85,7 @@ def charts_of(run: Run, points: Sequence[Point]) -> tuple[ChartCard, ...]:
         cards.append(_calibration(run.results))
     curves = CURVES.get(kind, ())
     known = {metric for curve in curves for metric, _ in curve.lines} | KNOWN_ELSEWHERE.get(kind, set())
-    others = sorted({metric for _, values in points for metric in values} - known)
+    others = sorted({metric for _, values in points for metric in values} - known - UNTOLD)
     curves = (*curves, *(Curve(_in_words(metric), ((metric, ""),)) for metric in others))
     drawn = [card for card in (_curve(run, curve, points) for curve in curves) if card.chart]
     return tuple([*cards, *drawn][:MOST_CHARTS]) or (ChartCard(title="Loss", chart=Chart()),)

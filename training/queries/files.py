@@ -29,9 +29,12 @@ def responses_of(run: Run) -> Iterator[ResponseRow]:
 
     A model of bytes may write anything. Raises BadRow when its file is missing or cannot be read.
     """
-    for row in read_rows(run_folder(run) / "responses.jsonl", ResponseRow):
-        text = row.text.replace("\0", REPLACEMENT).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        yield row if text == row.text else replace(row, text=text)
+    return map(_whole, read_rows(run_folder(run) / "responses.jsonl", ResponseRow))
+
+
+def _whole(row: ResponseRow) -> ResponseRow:
+    text = row.text.replace("\0", REPLACEMENT).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return row if text == row.text else replace(row, text=text)
 
 
 def score_id(response: ResponseRow) -> str:
@@ -55,4 +58,4 @@ def first_responses(run: Run, *, count: int) -> list[ResponseRow]:
     if not path.is_file():
         return []
     with path.open("rb") as lines:
-        return [ResponseRow(**json.loads(line)) for line in islice(lines, count)]
+        return [_whole(ResponseRow(**json.loads(line))) for line in islice(lines, count)]

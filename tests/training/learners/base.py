@@ -28,7 +28,7 @@ def learn(folder: Path) -> None:
     for step in (1, 2, 3):
         report(folder, step)
     make_model(folder)
-    end(folder, state="done", results={"loss": 0.5, "worst": float("inf"), "word": "nul \0 byte"}, seconds=0.1)
+    end(folder, state="done", results={"loss": 0.5, "worst": float("inf"), "word": "nul \0 byte \ud83d"}, seconds=0.1)
 
 
 def tear(folder: Path) -> None:
