@@ -6,7 +6,7 @@ from django.utils import timezone
 from evaluation import actions
 
 
-@shared_task(name="evaluation.advance")  # type: ignore[misc]  # celery has no types
+@shared_task(name="evaluation.advance")  # type: ignore[untyped-decorator]  # celery has no types
 def advance() -> None:
     """Take every round as far as it goes."""
     actions.advance_rounds(now=timezone.now())

@@ -73,7 +73,7 @@ def _probe_answers(round: Round) -> Run:
         "seed": config.seed + SEEDS["probes"] + round.number,
         "max_new_tokens": config.max_new_tokens,
     }
-    conversations = [{"id": str(probe.pk), "messages": probe.messages} for probe in probes]
+    conversations = [{"id": queries.asked_as(probe), "messages": probe.messages} for probe in probes]
     return part(
         round,
         "eval-probes",

@@ -18,6 +18,9 @@ from django.conf import settings
 
 from annotation import actions as annotation
 from annotation.models import Batch
+from evaluation import actions as evaluation
+from evaluation.actions import RoundConfig
+from evaluation.models import Round
 from raters.models import Project, Standing
 from snapshots import actions as snapshots
 from tests import make
@@ -35,6 +38,7 @@ from training.records import (
 )
 
 REWARD_RESULTS = {"accuracy": 0.7, "ece": 0.04, "log_loss": 0.6, "length_baseline": 0.5, "n_train": 8, "n_test": 4}
+SMALL = RoundConfig(samples=3, pairs=4, held_out_pairs=2, evaluation_samples=2, probe_samples=2)
 WORDS = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa"]
 
 
@@ -45,8 +49,8 @@ def an_answer(model: str, question: str, sample: int) -> str:
 
 
 def a_score(judge: str, text: str) -> float:
-    """A fair coin for every text, the same each time."""
-    return hashlib.sha256(f"{judge} {text}".encode()).digest()[0] / 255.0
+    """A fair draw for every text, in which both judges agree."""
+    return hashlib.sha256(text.encode()).digest()[0] / 255.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +117,49 @@ def build_snapshots() -> None:
     """Every queued snapshot is built."""
     while snapshots.build_next_snapshot(now=make.now()):
         continue
+
+
+def start_round(project: Project, *, config: RoundConfig = SMALL, **more: Any) -> Round:
+    """A round from a paper model, on two prompts to train on and two that are held out."""
+    for name in "wxyz":
+        make.prompt(project, f"What is {name}?", held_out=name in "yz")
+    sft = more.pop("reference", None) or model(project)
+    wanted = {"reference": sft, "start": sft, "guideline": make.guideline(project), "config": config, "by": None}
+    return evaluation.start_round(project, **{**wanted, **more}, now=make.now())
+
+
+def walk(round: Round, script: Script | None = None) -> Round:
+    """Take a round as far as it goes, doing all work it asks for: to its end, or to where it fails."""
+    for _ in range(20):
+        evaluation.advance_rounds(now=make.now())
+        finish_runs(script)
+        build_snapshots()
+        round.refresh_from_db()
+        if round.state == Round.State.COLLECTING and round.batch is not None:
+            judge_all(round.batch)
+        if round.state in (Round.State.DONE, Round.State.FAILED):
+            return round
+    raise AssertionError(f"{round} never ends: {round.state}")
+
+
+def finished_round(project: Project, *, script: Script | None = None) -> Round:
+    """A round that was walked through from its start."""
+    return walk(start_round(project), script)
+
+
+def collecting_round(project: Project) -> Round:
+    """A round that waits for judgments."""
+    round = start_round(project)
+    evaluation.advance_rounds(now=make.now())
+    finish_runs()
+    evaluation.advance_rounds(now=make.now())
+    round.refresh_from_db()
+    return round
+
+
+def another_round(before: Round, *, script: Script | None = None) -> Round:
+    """The round after it, walked through as well."""
+    return walk(evaluation.start_next_round(before.project, by=None, now=make.now()), script)
 
 
 def _write_model(folder: Path, name: str) -> None:

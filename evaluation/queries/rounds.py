@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from annotation.models import Prompt
 from evaluation.hacking import Sample
-from evaluation.models import Probe, Round
+from evaluation.models import Alert, Probe, Round
 from evaluation.plan import RoundConfig
 from guidelines.models import Guideline
 from training.models import Run
@@ -14,6 +14,8 @@ from training.queries import responses_of, score_id, scores_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from django.db.models import QuerySet
 
     from raters.models import Project
     from training.models import ModelVersion
@@ -27,6 +29,17 @@ HARMFUL = ("harm", "harmful")  # tags of prompts that ought to be refused
 
 class NotEvaluated(LookupError):
     """The round has not generated this set of answers."""
+
+
+def round_of(project: Project, number: int) -> Round | None:
+    """The project's round of this number."""
+    rounds = Round.objects.filter(project=project, number=number)
+    return rounds.select_related("reference", "start", "policy", "batch__guideline", "snapshot").first()
+
+
+def alerts_in(project: Project) -> QuerySet[Alert]:
+    """Every alert of the project's rounds, newest first."""
+    return Alert.objects.filter(round__project=project).select_related("round").order_by("-created_at", "-pk")
 
 
 def config_of(round: Round) -> RoundConfig:
@@ -62,13 +75,18 @@ def probes_of(round: Round) -> list[Probe]:
     return list(Probe.objects.filter(suite=round.results.get(SUITE)).order_by("pk"))
 
 
+def asked_as(probe: Probe) -> str:
+    """The id under which a run is asked a probe: below zero, where no prompt's id can be taken for it."""
+    return str(-probe.pk)
+
+
 def samples_of(round: Round, set_name: str) -> Iterator[tuple[int, str]]:
     """What was answered in one set: "sft", "policy" or "sft-t03" by prompt id, or "probes" by probe id.
 
     Raises NotEvaluated when the set is not there (yet).
     """
     for row in responses_of(_run_of(round, f"eval-{set_name}")):
-        yield int(row.prompt_id), row.text
+        yield abs(int(row.prompt_id)), row.text
 
 
 def scored_samples(round: Round, set_name: str) -> list[Sample]:
