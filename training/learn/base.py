@@ -13,7 +13,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from training.learn import running
 from training.learn.loading import padded, save
@@ -61,14 +61,14 @@ def build_tokenizer(rows: list[TextRow], *, vocab: int, max_tokens: int) -> PreT
         show_progress=False,
     )
     bpe.train_from_iterator((piece for row in rows for piece in _pieces(row)), trainer)
-    tokenizer = PreTrainedTokenizerFast(
+    tokenizer = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]  # transformers gives it no types
         tokenizer_object=bpe, pad_token=PAD, eos_token=END, padding_side="left", model_max_length=max_tokens
     )
     tokenizer.chat_template = TEMPLATE
     return tokenizer
 
 
-def build_model(tokenizer: PreTrainedTokenizerFast, recipe: BaseRecipe) -> PreTrainedModel:
+def build_model(tokenizer: PreTrainedTokenizerFast, recipe: BaseRecipe) -> Any:
     """An untrained Llama of the recipe's size."""
     from transformers import LlamaConfig
 
@@ -85,15 +85,15 @@ def build_model(tokenizer: PreTrainedTokenizerFast, recipe: BaseRecipe) -> PreTr
         eos_token_id=tokenizer.eos_token_id,
         bos_token_id=None,
     )
-    model: PreTrainedModel = AutoModelForCausalLM.from_config(config)
-    return model
+    return AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]  # transformers gives it no types
 
 
-def fit(model: PreTrainedModel, sequences: list[list[int]], *, run: running.Run[BaseRecipe], pad: int) -> float:
+def fit(model: Any, sequences: list[list[int]], *, run: running.Run[BaseRecipe], pad: int) -> float:
     """Next-token prediction with AdamW and a cosine schedule. Returns the mean loss of the last steps."""
     recipe = run.recipe
     optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.lr, weight_decay=0.01, betas=(0.9, 0.98), fused=True)
     model.train()
+    head = model.get_output_embeddings()
     losses: list[float] = []
     seen, since = 0, time.monotonic()
     for step, rows in enumerate(_batches(sequences, run=run), start=1):
@@ -103,7 +103,7 @@ def fit(model: PreTrainedModel, sequences: list[list[int]], *, run: running.Run[
         lengths = torch.tensor([len(row) for row in rows], device=run.device)
         real = torch.arange(1, ids.shape[1], device=run.device) < lengths[:, None]
         hidden = model.base_model(input_ids=ids).last_hidden_state[:, :-1][real]
-        loss = F.cross_entropy(model.get_output_embeddings()(hidden), ids[:, 1:][real])
+        loss: Any = F.cross_entropy(head(hidden), ids[:, 1:][real])
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -126,7 +126,8 @@ def schedule(step: int, total: int, *, warm_up: float = 0.05, floor: float = 0.1
 
 def _batches(sequences: list[list[int]], *, run: running.Run[BaseRecipe]) -> list[list[list[int]]]:
     """`steps` batches of sequences of about equal length, in random order, over as many passes as that takes."""
-    batch, batches = run.recipe.batch, []
+    batch = run.recipe.batch
+    batches: list[list[list[int]]] = []
     while len(batches) < run.recipe.steps:
         order = run.rng.sample(range(len(sequences)), len(sequences))
         groups = [order[start : start + batch * BUCKET] for start in range(0, len(order), batch * BUCKET)]
@@ -155,8 +156,7 @@ def _encoded(rows: list[TextRow], tokenizer: PreTrainedTokenizerFast, *, max_tok
 
 
 def _rendered(messages: list[dict[str, str]], *, tokenizer: PreTrainedTokenizerFast) -> str:
-    text: str = tokenizer.apply_chat_template(messages, tokenize=False)
-    return text
+    return str(tokenizer.apply_chat_template(messages, tokenize=False))
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -30,7 +30,7 @@ def train(run: running.Run[DpoRecipe]) -> dict[str, Any]:
     recipe = run.recipe
     rows = read_rows(run.folder / "pairs.train.jsonl", Pair)
     tokenizer = load_tokenizer(run.path(recipe.model))
-    model = load_policy(run.path(recipe.model), device=run.device)
+    model: Any = load_policy(run.path(recipe.model), device=run.device)
     reference = load_policy(run.path(recipe.model), device=run.device)
     judged = [row for row in rows if row.soft_label != 0.5 and row.weight > 0]
     fitting = _fitting(judged, tokenizer, max_tokens=recipe.max_tokens)
@@ -57,7 +57,7 @@ def _trainer(
 ) -> Any:
     """TRL's trainer, silent."""
     from datasets import Dataset, disable_progress_bars
-    from trl import DPOConfig, DPOTrainer
+    from trl import DPOConfig, DPOTrainer  # type: ignore[attr-defined]  # trl exports lazily, which no checker sees
 
     disable_progress_bars()
     trainer = DPOTrainer(
@@ -91,7 +91,7 @@ def _preference(pair: Pair) -> dict[str, Any]:
 def _fitting(pairs: list[Pair], tokenizer: Any, *, max_tokens: int) -> list[Pair]:
     """The pairs whose both sides fit; DPOTrainer would cut the others off without a word."""
     prompts = prompt_ids(tokenizer, [pair.messages for pair in pairs])
-    sides = [response_ids(tokenizer, [side(pair) for pair in pairs]) for side in (lambda p: p.a, lambda p: p.b)]
+    sides = response_ids(tokenizer, [pair.a for pair in pairs]), response_ids(tokenizer, [pair.b for pair in pairs])
     lengths = [len(prompt) + max(len(a), len(b)) for prompt, a, b in zip(prompts, *sides, strict=True)]
     return [pair for pair, length in zip(pairs, lengths, strict=True) if length <= max_tokens]
 

@@ -36,7 +36,7 @@ SUMMARY = 5  # the outcome tells the means of this many last iterations
 class ValueModel(nn.Module):
     """The expected reward from each token on: a transformer trunk and a linear head that starts at zero."""
 
-    def __init__(self, trunk: PreTrainedModel) -> None:
+    def __init__(self, trunk: Any) -> None:
         super().__init__()
         self.trunk = deepcopy(trunk)
         self.head = nn.Linear(trunk.config.get_text_config().hidden_size, 1)

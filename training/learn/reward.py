@@ -94,7 +94,7 @@ def fit(model: Any, learnt: _Sides, tested: _Sides, *, run: running.Run[RewardRe
         a, b = rewards[: len(indices)], rewards[len(indices) :]
         labels = learnt.column("soft_label", indices, device=run.device)
         weights = learnt.column("weight", indices, device=run.device)
-        loss = bradley_terry(a, b, soft_label=labels, weight=weights, center=recipe.center)
+        loss: Any = bradley_terry(a, b, soft_label=labels, weight=weights, center=recipe.center)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

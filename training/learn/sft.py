@@ -21,12 +21,12 @@ def train(run: running.Run[SftRecipe]) -> dict[str, Any]:
     recipe = run.recipe
     rows = read_rows(run.folder / "demonstrations.jsonl", Demonstration)
     tokenizer = load_tokenizer(run.path(recipe.model))
-    model = load_policy(run.path(recipe.model), device=run.device)
+    model: Any = load_policy(run.path(recipe.model), device=run.device)
     examples = _examples(rows, tokenizer, max_tokens=recipe.max_tokens)
     if not examples:
         raise BadRow(f"demonstrations.jsonl: every one is longer than max_tokens={recipe.max_tokens}.")
     from datasets import Dataset, disable_progress_bars
-    from trl import SFTConfig, SFTTrainer
+    from trl import SFTConfig, SFTTrainer  # type: ignore[attr-defined]  # trl exports lazily, which no checker sees
 
     disable_progress_bars()
     trainer = SFTTrainer(
@@ -45,7 +45,8 @@ def train(run: running.Run[SftRecipe]) -> dict[str, Any]:
         callbacks=[Recorder(run)],
     )
     loss = prepare(trainer).train().training_loss
-    save(trainer.model.eval(), tokenizer, folder=run.model_folder)
+    model.eval()
+    save(model, tokenizer, folder=run.model_folder)
     return {"demonstrations": len(examples), "too_long": len(rows) - len(examples), "loss": loss}
 
 
