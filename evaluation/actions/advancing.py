@@ -17,6 +17,7 @@ from evaluation.actions.parts import StageFailed
 from evaluation.actions.starting import FAILED_IN
 from evaluation.models import Round
 from raters.actions import note
+from training.records import BadRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,7 +62,7 @@ def _step(pk: int, *, now: datetime) -> bool:
         with transaction.atomic():
             if not stage(round):
                 return False
-    except StageFailed as failure:
+    except (StageFailed, BadRow, queries.NotEvaluated) as failure:  # a run's file may be gone, or be half of one
         _fail(round, reason=str(failure), now=now)
         return True
     _enter(round, after, now=now)

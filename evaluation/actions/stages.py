@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from annotation.actions import BadPair, NotEnoughPanels, open_batch, store_responses
+from annotation.actions import BadPair, NotEnoughPanels, UnknownPrompt, open_batch, store_responses
 from annotation.models import Prompt
 from annotation.routing import Candidate, choose_pairs
 from evaluation import queries
@@ -39,7 +39,7 @@ def candidates(round: Round) -> bool:
             prompts=Prompt.objects.filter(project=round.project).order_by("pk"),
             samples=config.samples,
             temperature=config.temperature,
-            seed=config.seed,
+            seed=config.seed + round.number,
             max_new_tokens=config.max_new_tokens,
             purpose="candidates",
             by=round.created_by,
@@ -47,14 +47,14 @@ def candidates(round: Round) -> bool:
     )
     if not is_done(run):
         return False
-    responses = store_responses(
-        round.project,
-        model_digest=round.start.digest,
-        sampling={"temperature": config.temperature, "run": run.name},
-        rows=((int(row.prompt_id), row.text) for row in responses_of(run)),
-    )
     seed = (config.seed, round.number)
     try:
+        responses = store_responses(
+            round.project,
+            model_digest=round.start.digest,
+            sampling={"temperature": config.temperature, "run": run.name},
+            rows=((int(row.prompt_id), row.text) for row in responses_of(run)),
+        )
         round.batch = open_batch(
             round.project,
             name=f"r{round.number}",
@@ -65,7 +65,7 @@ def candidates(round: Round) -> bool:
             rng=np.random.default_rng(seed),
             by=round.created_by,
         )
-    except (BadPair, NotEnoughPanels) as refusal:
+    except (BadPair, NotEnoughPanels, UnknownPrompt) as refusal:
         raise StageFailed(str(refusal)) from refusal
     round.save(update_fields=["batch"])
     return True

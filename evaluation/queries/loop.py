@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from django.db.models import F
+
 from annotation.charts import Chart, Mark, Series, Svg, line_chart, number, spark
 from evaluation.models import Alert, ModelComparison, Round, RoundRun
 from evaluation.queries.rounds import start_of_next
@@ -178,7 +180,7 @@ def _next_start(project: Project, newest: Round) -> str:
 
 def _win_rate(project: Project) -> Chart:
     """By round, in the eyes of everyone who judged: people and gold before the reward model of the other panel."""
-    verdicts = ModelComparison.objects.filter(round__project=project, name="policy", judge__in=KINDS)
+    verdicts = ModelComparison.objects.filter(round__project=project, first=F("round__policy"), judge__in=KINDS)
     by_judge: dict[str, list[ModelComparison]] = {}
     for verdict in verdicts.select_related("round").order_by("round__number"):
         by_judge.setdefault(verdict.judge, []).append(verdict)

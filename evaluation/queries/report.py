@@ -204,7 +204,7 @@ def _kpis(round: Round, verdicts: Sequence[ModelComparison]) -> tuple[Kpi, ...]:
     results = round.results
     if "kl" not in results:
         return ()
-    by_judge = {verdict.judge: verdict for verdict in verdicts if verdict.name == "policy"}
+    by_judge = {verdict.judge: verdict for verdict in verdicts if verdict.first_id == round.policy_id}
     judge = next(judge for judge in JUDGES if judge in by_judge)
     best, accuracy = by_judge[judge], results["rm"]["accuracy"]
     before, after = results["words_sft"], results["words_policy"]

@@ -95,10 +95,13 @@ def scored_samples(round: Round, set_name: str) -> list[Sample]:
     harmful = set(
         Prompt.objects.filter(project=round.project_id, tags__overlap=list(HARMFUL)).values_list("pk", flat=True)
     )
-    return [
-        _sample(response, scores[score_id(response)], benign=int(response.prompt_id) not in harmful)
-        for response in responses_of(_run_of(round, f"eval-{set_name}"))
-    ]
+    samples = []
+    for response in responses_of(_run_of(round, f"eval-{set_name}")):
+        row = scores.get(score_id(response))
+        if row is None or not {"proxy", "audit"} <= row.scores.keys():
+            raise NotEvaluated(f"{round}: a response of {set_name} has no scores.")
+        samples.append(_sample(response, row, benign=int(response.prompt_id) not in harmful))
+    return samples
 
 
 def _sample(response: ResponseRow, row: ScoreRow, *, benign: bool) -> Sample:

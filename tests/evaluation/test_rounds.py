@@ -22,6 +22,7 @@ from tests import make
 from tests.evaluation import paper
 from training import actions as training
 from training.models import Run
+from training.queries import run_folder
 
 SMALL = paper.SMALL
 
@@ -280,6 +281,17 @@ class TestFailing:
         round.refresh_from_db()
         assert round.reason == "Nothing fits."
         assert Prompt.objects.filter(responses__isnull=False).count() == 0
+
+    def test_a_file_that_is_gone_fails_the_round_in_words(self, start: Callable[..., Round]) -> None:
+        round = start()
+        to_evaluation(round)
+        paper.finish_runs()
+        (run_folder(Run.objects.get(name="r1-eval-probes")) / "responses.jsonl").unlink()
+        advance()
+        paper.finish_runs()
+        advance()
+        round.refresh_from_db()
+        assert (round.state, round.reason) == (Round.State.FAILED, "responses.jsonl is missing.")
 
 
 class TestConcluding:

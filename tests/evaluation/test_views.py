@@ -7,8 +7,9 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django.fixtures import DjangoAssertNumQueries
 
-from evaluation import queries
+from evaluation import actions, queries
 from evaluation.models import Alert, Round
+from evaluation.ranking import WinRate
 from raters.models import Project, User
 from tests import make
 from tests.evaluation import paper
@@ -35,6 +36,16 @@ class TestLoop:
         page = as_(emil).get(reverse("training", args=[round.project.slug])).content.decode()
         assert all(title in page for title in ("Candidates", "Preferences", "Reward model", "Red team", "Decide"))
         assert "1 needs a look" in page
+
+    def test_draws_every_judges_verdict_on_the_policy(self, round: Round, emil: User) -> None:
+        win = WinRate(0.77, 0.71, 0.83, 60, 1200, "")
+        assert round.policy is not None
+        pair = {"first": round.policy, "second": round.reference}
+        actions.record_verdict(round, name="policy against SFT", judge="human", win=win, **pair)
+        page = queries.loop_page(round.project)
+        assert page is not None
+        assert page.win_rate.columns[:2] == ("Round", "people")
+        assert "77.0%" in as_(emil).get(reverse("round", args=[round.project.slug, 1])).content.decode()
 
     def test_offers_the_next_round_to_who_may_start_it(self, round: Round, emil: User, cleo: User) -> None:
         address = reverse("training", args=[round.project.slug])
