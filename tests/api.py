@@ -6,7 +6,6 @@ import json
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
@@ -32,28 +31,25 @@ class Program:
         self.client = Client(raise_request_exception=False)
         self.headers = {"Authorization": f"Bearer {secret}"} if secret else {}
 
-    def get(self, path: str, **headers: str) -> HttpResponse:
+    def get(self, path: str, **headers: Any) -> Any:
         """GET, with more headers."""
         return self.ask("GET", path, **headers)
 
-    def post(self, path: str, body: Any, *, kind: str = "application/json", **headers: str) -> HttpResponse:
+    def post(self, path: str, body: Any, *, kind: str = "application/json", **headers: Any) -> Any:
         """POST a body: bytes as they are, anything else as JSON."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         return self.ask("POST", path, data=data, kind=kind, **headers)
 
-    def lines(self, path: str, *rows: Any) -> HttpResponse:
+    def lines(self, path: str, *rows: Any) -> Any:
         """POST rows as JSON lines."""
         return self.post(path, b"\n".join(json.dumps(row).encode() for row in rows), kind="application/x-ndjson")
 
     def ask(
-        self, method: str, path: str, *, data: bytes = b"", kind: str = "application/octet-stream", **headers: str
-    ) -> HttpResponse:
+        self, method: str, path: str, *, data: bytes = b"", kind: str = "application/octet-stream", **headers: Any
+    ) -> Any:
         """Any request."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        answer: HttpResponse = self.client.generic(
-            method, path, data, content_type=kind, headers={**self.headers, **named}
-        )
-        return answer
+        return self.client.generic(method, path, data, content_type=kind, headers={**self.headers, **named})
 
 
 def program(user: User, project: Project, *scopes: str) -> Program:

@@ -140,7 +140,7 @@ def test_no_id_makes_a_door_fail(caller: Program, what: str) -> None:
     ],
     ids=str,
 )
-def test_no_header_makes_a_door_fail(caller: Program, header: dict[str, str]) -> None:
+def test_no_header_makes_a_door_fail(caller: Program, header: dict[str, Any]) -> None:
     for path in LISTS:
         check(caller.ask("GET", f"/api/v1/{path}", **header), ok=True)
     check(caller.post("/api/v1/snapshots/", {"name": "No"}, **header))

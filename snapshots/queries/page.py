@@ -20,6 +20,7 @@ PER_PAGE = 20
 TONES = {Snapshot.State.READY: "good", Snapshot.State.FAILED: "bad"}
 STATES = {Snapshot.State.READY: "Frozen"}
 PYTHON = """\
+# pip install datasets aiohttp
 import os
 from datasets import load_dataset
 
