@@ -28,7 +28,7 @@ demo: setup
 	$(PYTHON) manage.py demo $(ARGS)
 
 test: setup
-	$(QUIET_CORES) $(PYTHON) -m pytest --numprocesses logical --maxprocesses 8 $(ARGS)
+	$(QUIET_CORES) $(PYTHON) -m pytest --numprocesses logical --maxprocesses 8 --dist worksteal $(ARGS)
 
 # the fastest first; stops at the first that fails
 check: setup

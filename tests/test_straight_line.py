@@ -18,7 +18,7 @@ from django.utils import timezone
 from annotation import actions as annotation
 from annotation.models import Assignment, Judgment, Prompt
 from evaluation import actions as evaluation
-from evaluation.models import Alert, BehaviourReport, Gate, ModelComparison, Round
+from evaluation.models import BehaviourReport, Gate, ModelComparison, Round
 from evaluation.plan import RoundConfig
 from raters import actions as people
 from raters.models import Project, Role, User
@@ -116,12 +116,12 @@ def test_the_straight_line(tmp_path: Path) -> None:
 
     assert first.state == Round.State.DONE, first.reason
     assert Judgment.objects.filter(comparison__batch=first.batch).count() == 16
-    assert Snapshot.objects.get(pk=first.snapshot_id).sha256
+    assert first.snapshot is not None
+    assert first.snapshot.state == Snapshot.State.READY
     assert set(Run.objects.filter(project=project).values_list("state", flat=True)) == {"done"}
     assert {verdict.judge for verdict in ModelComparison.objects.filter(round=first)} >= {"proxy", "audit"}
     assert BehaviourReport.objects.filter(round=first).count() >= 2
     assert Gate.objects.filter(round=first).exists()
-    assert Alert.objects.filter(round=first).count() >= 0
 
     # every weight is traceable to judgments, guideline versions and raters
     policy = first.policy
@@ -134,7 +134,9 @@ def test_the_straight_line(tmp_path: Path) -> None:
     second = evaluation.start_round(
         project, reference=sft, start=policy, guideline=guideline, config=QUICK, by=emil, now=timezone.now()
     )
-    work()
+    for _ in range(2):
+        evaluation.advance_rounds(now=timezone.now())
+        work()
     evaluation.advance_rounds(now=timezone.now())
     second.refresh_from_db()
     assert second.state == Round.State.COLLECTING, second.reason

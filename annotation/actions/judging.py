@@ -63,7 +63,7 @@ def submit_judgment(assignment: Assignment, *, answer: Answer, key: UUID, now: d
     A late answer counts while its slot is free, and is kept as surplus otherwise; it is never dropped.
     Raises KeyReused, TooLate, ForeignRule.
     """
-    _while_no_freeze(assignment.comparison.project_id)
+    while_no_freeze(assignment.comparison.project_id)
     seat = take_seat(assignment.comparison.project_id, assignment.rater_id)
     earlier = list(Judgment.objects.filter(Q(key=key) | Q(assignment=assignment), rater=assignment.rater_id))
     before = next((judgment for judgment in earlier if judgment.key == key), None)
@@ -107,7 +107,8 @@ def _cited(assignment: Assignment, answer: Answer) -> list[Rule]:
     return rules
 
 
-def _while_no_freeze(project_id: int) -> None:
+def while_no_freeze(project_id: int) -> None:
+    """Hold the project's freezes off until this transaction ends."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", [SUBMITS, project_id])
 
@@ -145,7 +146,7 @@ def undo_judgment(judgment: Judgment, *, lease: timedelta, now: datetime) -> Ass
 
     Raises NothingToUndo.
     """
-    _while_no_freeze(judgment.comparison.project_id)
+    while_no_freeze(judgment.comparison.project_id)
     seat = take_seat(judgment.comparison.project_id, judgment.rater_id)
     assignment = Assignment.objects.select_for_update().get(pk=judgment.assignment_id)
     newest = Judgment.objects.filter(assignment=assignment).order_by("-revision").first()

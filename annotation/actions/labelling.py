@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 
 from annotation import queries
+from annotation.actions.judging import while_no_freeze
 from annotation.aggregation import SoftLabel, aggregate
 from annotation.models import Adjudication, Comparison, Label
 from raters.actions import note
@@ -79,6 +80,7 @@ def adjudicate(
     comparison: Comparison, *, reviewer: User, preference: int, rule: Rule | None = None, text: str = ""
 ) -> Adjudication:
     """Settle a contested comparison. `preference` is canonical, -3 to 3. Raises JudgedItThemselves."""
+    while_no_freeze(comparison.project_id)
     if queries.counted_judgments().filter(comparison=comparison, rater=reviewer).exists():
         raise JudgedItThemselves("You judged this one as a rater. Someone else has to settle it.")
     verdict = Adjudication.objects.create(
