@@ -232,19 +232,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],
     "SERVE_INCLUDE_SCHEMA": False,
-    "ENUM_NAME_OVERRIDES": {
-        "ModelKind": "training.models.ModelVersion.Kind",
-        "RunKind": "training.models.Run.Kind",
-        "RunState": "training.models.Run.State",
-        "SnapshotState": "snapshots.models.Snapshot.State",
-    },
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {
-        "SnapshotState": "snapshots.models.Snapshot.State",
-        "RunState": "training.models.Run.State",
-        "RunKind": "training.models.Run.Kind",
-        "ModelKind": "training.models.ModelVersion.Kind",
-    },
 }
 
 # --- work -------------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ import pytest
 import redis
 
 from config import embedded, server
+from config.env import BadSetting
 from config.embedded import BASE, Engines, VarIsTaken
 from config.test_settings import TEST_VAR
 
@@ -161,7 +162,7 @@ class TestSecretKey:
 
     def test_has_to_be_given_with_a_database(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("TARE_SECRET_KEY", raising=False)
-        with pytest.raises(embedded.env.BadSetting, match="TARE_SECRET_KEY is not set"):
+        with pytest.raises(BadSetting, match="TARE_SECRET_KEY is not set"):
             embedded.secret_key()
 
 
