@@ -59,5 +59,5 @@ locks: setup
 	$(LOCK) --output-file requirements/web.lock requirements/web.in
 	$(LOCK) --output-file requirements/worker.lock requirements/worker.in
 	$(LOCK) --output-file requirements/dev.lock requirements/dev.in
-	sed -i -e '/^#/d' -e 's/^\(torch==[0-9.]*\)+.*/\1/' requirements/*.lock
+	sed -i -e '/^#/d' -e '/^$$/d' -e 's/^\(torch==[0-9.]*\)+.*/\1/' requirements/*.lock
 	@touch .venv/installed

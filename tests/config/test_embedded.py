@@ -15,8 +15,8 @@ import pytest
 import redis
 
 from config import embedded, server
-from config.env import BadSetting
 from config.embedded import BASE, Engines, VarIsTaken
+from config.env import BadSetting
 from config.test_settings import TEST_VAR
 
 
