@@ -233,6 +233,12 @@ SPECTACULAR_SETTINGS = {
     "SERVE_AUTHENTICATION": [],
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "ModelKind": "training.models.ModelVersion.Kind",
+        "RunKind": "training.models.Run.Kind",
+        "RunState": "training.models.Run.State",
+        "SnapshotState": "snapshots.models.Snapshot.State",
+    },
 }
 
 # --- work -------------------------------------------------------------------------------------------------------------
