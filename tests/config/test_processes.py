@@ -73,7 +73,8 @@ class TestSupervisor:
         everyone = [pid for started in pids(site).values() for pid in family(started)]
         assert len(everyone) > 5
         site.stop()
-        assert [pid for pid in everyone if lives(pid)] == []
+        # SIGKILL is sent, not awaited, for what a process had started: on a busy machine it dies a moment later
+        wait_until(lambda: not [pid for pid in everyone if lives(pid)])
 
     def test_refuses_a_port_that_is_taken(self, child_environment: dict[str, str]) -> None:
         with socket.socket() as stranger:
