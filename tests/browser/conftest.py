@@ -16,18 +16,9 @@ from pytest_django.live_server_helper import LiveServer
 
 from raters.models import User
 from tests import make
+from tests.browser.flags import FLAGS
 
 HERE = Path(__file__).parent
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
