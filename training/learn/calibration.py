@@ -12,8 +12,12 @@ BINS = 10
 
 
 def preference_accuracy(chances: list[float], labels: list[float]) -> float:
-    """The share of pairs with a preference whose preferred side is the predicted one; 0.5 if there are none."""
-    right = [(p > 0.5) == (label > 0.5) for p, label in zip(chances, labels, strict=True) if label != 0.5]
+    """The share of pairs with a preference whose preferred side is the predicted one; 0.5 if there are none.
+
+    A chance of exactly 0.5 predicts neither side and counts as half right.
+    """
+    judged = [(p, label) for p, label in zip(chances, labels, strict=True) if label != 0.5]
+    right = [0.5 if p == 0.5 else float((p > 0.5) == (label > 0.5)) for p, label in judged]
     return sum(right) / len(right) if right else 0.5
 
 

@@ -17,7 +17,7 @@ import torch
 
 from training.learn import running
 from training.learn.likelihood import sequence_logprobs
-from training.learn.loading import load_policy, load_tokenizer, prompt_ids, response_ids, save
+from training.learn.loading import load_policy, load_tokenizer, prompt_ids, response_ids, room_of, save
 from training.learn.sampling import Sampling, sample
 from training.learn.trl_shell import Check, Recorder, prepare, quiet_arguments
 from training.records import BadRow, DpoRecipe, Pair, read_rows
@@ -33,7 +33,7 @@ def train(run: running.Run[DpoRecipe]) -> dict[str, Any]:
     model: Any = load_policy(run.path(recipe.model), device=run.device)
     reference = load_policy(run.path(recipe.model), device=run.device)
     judged = [row for row in rows if row.soft_label != 0.5 and row.weight > 0]
-    fitting = _fitting(judged, tokenizer, max_tokens=recipe.max_tokens)
+    fitting = _fitting(judged, tokenizer, max_tokens=min(recipe.max_tokens, room_of(model)))
     if not fitting:
         raise BadRow("pairs.train.jsonl: no pair has a preference and fits within max_tokens.")
     check = _kl_check(run, fitting, reference=reference, tokenizer=tokenizer)
@@ -100,7 +100,8 @@ def _kl_check(run: running.Run[DpoRecipe], pairs: list[Pair], *, reference: Any,
     """A function that measures the KL (nats per response) of a policy to the reference on its own samples."""
     drawn = run.rng.sample(pairs, min(CHECK_PROMPTS, len(pairs)))
     prompts = prompt_ids(tokenizer, [pair.messages for pair in drawn])
-    how = Sampling(CHECK_TOKENS, tokenizer.eos_token_id, tokenizer.pad_token_id)
+    room = room_of(reference) - max(map(len, prompts))
+    how = Sampling(min(CHECK_TOKENS, room), tokenizer.eos_token_id, tokenizer.pad_token_id)
 
     def check(policy: Any, _step: int) -> dict[str, float]:
         training, generator = policy.training, torch.Generator(device=run.device).manual_seed(run.recipe.seed)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from training.learn.loading import by_length, padded
+from training.learn.loading import by_length, check_room, padded, room_of
 from training.learn.losses import token_logprobs
 
 
@@ -20,7 +20,12 @@ def response_mask(prompts: list[list[int]], responses: list[list[int]], *, devic
 def sequence_logprobs(
     model: PreTrainedModel, prompts: list[list[int]], responses: list[list[int]], *, pad: int, batch: int = 64
 ) -> Tensor:
-    """The log-probability of each response given its prompt, summed over its tokens, in nats; (rows,) on the CPU."""
+    """The log-probability of each response given its prompt, summed over its tokens, in nats; (rows,) on the CPU.
+
+    What lies beyond the model's context is not counted.
+    """
+    check_room(model, max(map(len, prompts), default=0))
+    responses = [response[: room_of(model) - len(prompt)] for prompt, response in zip(prompts, responses, strict=True)]
     totals = torch.zeros(len(prompts))
     lengths = [len(prompt) + len(response) for prompt, response in zip(prompts, responses, strict=True)]
     for indices in by_length(lengths, batch=batch):

@@ -6,10 +6,14 @@ without a chat template gets a plain one.
 """
 
 import json
+import sys
 from pathlib import Path
 from typing import Any, cast
 
 import torch
+from jinja2 import TemplateError
+from safetensors import SafetensorError
+from tokenizers import Tokenizer
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from training.records import BadRecord, Message
@@ -33,9 +37,10 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
     from transformers import AutoTokenizer
 
     _refuse_what_runs(folder)
+    _refuse_broken_tokenizer(folder)
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError) as problem:
+    except (OSError, ValueError, TypeError, AttributeError, KeyError, ImportError) as problem:
         raise BadModel(f"{folder.name}: its tokenizer cannot be read: {_first_line(problem)}") from problem
     if tokenizer.eos_token_id is None:
         raise BadModel(f"{folder.name}: its tokenizer has no end token, so no response could ever end.")
@@ -57,7 +62,7 @@ def load_reward(folder: Path, *, device: torch.device, pad_token_id: int) -> Pre
     """The sequence classifier with one output of a folder. A causal model's folder gets a new head, of zeros."""
     from transformers import AutoModelForSequenceClassification
 
-    headless = "SequenceClassification" not in "".join(_config(folder).get("architectures") or [])
+    headless = not is_reward_model(folder)
     model = _load(AutoModelForSequenceClassification, folder, device=device, num_labels=1)
     model.config.pad_token_id = pad_token_id
     if headless:
@@ -66,6 +71,23 @@ def load_reward(folder: Path, *, device: torch.device, pad_token_id: int) -> Pre
             if not name.startswith(model.base_model_prefix):
                 torch.nn.init.zeros_(weight)
     return model
+
+
+def is_reward_model(folder: Path) -> bool:
+    """Whether the folder's model gives scores, not words."""
+    return folder.is_dir() and "SequenceClassification" in str(_config(folder).get("architectures"))
+
+
+def room_of(model: PreTrainedModel) -> int:
+    """How many tokens the model reads at most: past that, some models crash and others read nonsense."""
+    room = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    return room if isinstance(room, int) and room > 0 else sys.maxsize
+
+
+def check_room(model: PreTrainedModel, longest: int) -> None:
+    """Raise BadModel when a prompt with its response may take more tokens than the model reads."""
+    if longest > room_of(model):
+        raise BadModel(f"the model reads {room_of(model)} tokens; a prompt with its response may take {longest}.")
 
 
 def save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, *, folder: Path) -> None:
@@ -87,7 +109,7 @@ def _load(loader: Any, folder: Path, *, device: torch.device, **options: Any) ->
             dtype=torch.float32,
             **options,
         )
-    except (OSError, ValueError, RuntimeError, KeyError) as problem:
+    except (OSError, ValueError, TypeError, RuntimeError, KeyError, ImportError, SafetensorError) as problem:
         raise BadModel(f"{folder.name}: it cannot be loaded: {_first_line(problem)}") from problem
     return cast(PreTrainedModel, model.to(device).eval())
 
@@ -105,6 +127,16 @@ def _refuse_what_runs(folder: Path) -> None:
     shards = index.get("weight_map") or {}
     if not isinstance(shards, dict) or any(Path(str(shard)).name != shard for shard in shards.values()):
         raise BadModel(f"{folder.name}: its weight index points outside the folder.")
+
+
+def _refuse_broken_tokenizer(folder: Path) -> None:
+    """Say in words what the tokenizers library, for want of a type of its own, says with a bare Exception."""
+    path = folder / "tokenizer.json"
+    try:
+        if path.is_file():
+            Tokenizer.from_file(str(path))
+    except Exception as problem:
+        raise BadModel(f"{folder.name}: tokenizer.json cannot be read: {_first_line(problem)}") from problem
 
 
 def _config(folder: Path, *, name: str = "config.json", needed: bool = True) -> dict[str, Any]:
@@ -129,12 +161,20 @@ def _first_line(problem: Exception) -> str:
 def prompt_ids(tokenizer: PreTrainedTokenizerFast, conversations: list[list[Message]]) -> list[list[int]]:
     """Each conversation as token ids, ready for the assistant to answer."""
     rendered = {
-        key: tokenizer.apply_chat_template(conversation, tokenize=False, add_generation_prompt=True)
+        key: _rendered(tokenizer, conversation)
         for key, conversation in {_key(conversation): conversation for conversation in conversations}.items()
     }
     encoded = tokenizer(list(rendered.values()), add_special_tokens=False)["input_ids"] if rendered else []
     by_key = dict(zip(rendered, encoded, strict=True))
     return [by_key[_key(conversation)] for conversation in conversations]
+
+
+def _rendered(tokenizer: PreTrainedTokenizerFast, conversation: list[Message]) -> str:
+    """The chat template comes with the model: transformers runs it in a sandbox, and what it refuses we refuse."""
+    try:
+        return str(tokenizer.apply_chat_template(conversation, tokenize=False, add_generation_prompt=True))
+    except (TemplateError, TypeError, ValueError) as problem:
+        raise BadModel(f"the model's chat template cannot be used: {_first_line(problem)}") from problem
 
 
 def response_ids(tokenizer: PreTrainedTokenizerFast, texts: list[str]) -> list[list[int]]:

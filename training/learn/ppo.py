@@ -117,11 +117,11 @@ def _players(run: running.Run[PpoRecipe]) -> Players:
     tokenizer = load_tokenizer(run.path(recipe.model))
     if load_tokenizer(run.path(recipe.reference)).get_vocab() != tokenizer.get_vocab():
         raise BadModel("reference: its tokenizer is not the model's, so their distance cannot be measured.")
+    if load_tokenizer(run.path(recipe.reward_model)).get_vocab() != tokenizer.get_vocab():
+        raise BadModel("reward_model: its tokenizer is not the model's; the value model that starts from it needs it.")
     accelerator = Accelerator(cpu=run.device.type == "cpu")
     policy = load_policy(run.path(recipe.model), device=run.device)
     reward = load_scorer(run.path(recipe.reward_model), device=run.device)
-    if reward.tokenizer.get_vocab() != tokenizer.get_vocab():
-        raise BadModel("reward_model: its tokenizer is not the model's; the value model that starts from it needs it.")
     value = ValueModel(reward.model.base_model).to(run.device)
     optimizer = torch.optim.AdamW(
         [
@@ -131,7 +131,7 @@ def _players(run: running.Run[PpoRecipe]) -> Players:
         weight_decay=0.0,
         eps=1e-5,
     )
-    policy, value, optimizer = accelerator.prepare(policy, value, optimizer)
+    policy, value, optimizer = accelerator.prepare(policy, value.eval(), optimizer)
     return Players(
         policy=policy,
         reference=load_policy(run.path(recipe.reference), device=run.device),

@@ -19,7 +19,7 @@ from torch import Tensor
 from training.learn import running
 from training.learn.base import schedule
 from training.learn.calibration import calibration, length_baseline, preference_accuracy
-from training.learn.loading import load_reward, load_tokenizer, padded, save
+from training.learn.loading import load_reward, load_tokenizer, padded, room_of, save
 from training.learn.losses import bradley_terry
 from training.learn.rewards import encoded, raw_rewards
 from training.records import BadRow, Pair, Prediction, RewardRecipe, read_rows, write_jsonl
@@ -36,10 +36,11 @@ def train(run: running.Run[RewardRecipe]) -> dict[str, Any]:
     test_pairs = read_rows(run.folder / "pairs.test.jsonl", Pair)
     tokenizer = load_tokenizer(run.path(recipe.model))
     model = load_reward(run.path(recipe.model), device=run.device, pad_token_id=tokenizer.pad_token_id)
-    learnt = _Sides(train_pairs, tokenizer, max_tokens=recipe.max_tokens)
-    tested = _Sides(test_pairs, tokenizer, max_tokens=recipe.max_tokens)
+    longest = min(recipe.max_tokens, room_of(model))
+    learnt = _Sides(train_pairs, tokenizer, max_tokens=longest)
+    tested = _Sides(test_pairs, tokenizer, max_tokens=longest)
     if not learnt.pairs or not tested.pairs:
-        raise BadRow(f"pairs.train.jsonl and pairs.test.jsonl each need a pair within max_tokens={recipe.max_tokens}.")
+        raise BadRow(f"pairs.train.jsonl and pairs.test.jsonl each need a pair within max_tokens={longest}.")
     fit(model, learnt, tested, run=run)
     _normalise(model, learnt, run=run)
     save(model, tokenizer, folder=run.model_folder)

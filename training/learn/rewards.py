@@ -7,7 +7,17 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from training.learn.loading import by_length, load_reward, load_tokenizer, padded, prompt_ids, response_ids
+from training.learn.loading import (
+    BadModel,
+    by_length,
+    is_reward_model,
+    load_reward,
+    load_tokenizer,
+    padded,
+    prompt_ids,
+    response_ids,
+    room_of,
+)
 from training.records import Message
 
 
@@ -32,8 +42,10 @@ class RewardModel:
 
 
 def load_scorer(folder: Path, *, device: torch.device) -> RewardModel:
-    """The reward model of a folder."""
+    """The reward model of a folder. A causal model is refused: its new head would score everything 0."""
     tokenizer = load_tokenizer(folder)
+    if not is_reward_model(folder):
+        raise BadModel(f"{folder.name}: it is not a reward model.")
     model = load_reward(folder, device=device, pad_token_id=tokenizer.pad_token_id)
     mean, std = getattr(model.config, "reward_mean", 0.0), getattr(model.config, "reward_std", 1.0)
     return RewardModel(model, tokenizer, mean=float(mean), std=float(std))
@@ -49,7 +61,11 @@ def encoded(
 
 @torch.no_grad()
 def raw_rewards(model: PreTrainedModel, rows: list[list[int]], *, pad: int, batch: int = 32) -> Tensor:
-    """The rewards as the model gives them; (rows,) on the CPU. Small batches of one length fit a CPU's caches best."""
+    """The rewards as the model gives them; (rows,) on the CPU. Small batches of one length fit a CPU's caches best.
+
+    A row longer than the model's context loses its beginning: the reward is read at its end.
+    """
+    rows = [row[-room_of(model) :] for row in rows]
     rewards = torch.zeros(len(rows))
     for indices in by_length([len(row) for row in rows], batch=batch):
         ids = padded([rows[index] for index in indices], pad=pad, device=model.device)

@@ -44,8 +44,9 @@ from training.records import (
 )
 
 R = TypeVar("R", bound=Recipe)
-# what each kind of run makes besides a model; what one kind makes may be what another one reads
+# what each kind of run makes besides a model, and which make none: what one kind makes, another one may read
 MADE = {"reward": "predictions.jsonl", "generate": "responses.jsonl", "score": "scores.jsonl"}
+NO_MODEL = ("generate", "score")
 
 
 class Diverged(BadRecord):
@@ -117,7 +118,7 @@ def _start(folder: Path, *, kind: str) -> Run[Any]:
 
 
 def _products(kind: str) -> list[str]:
-    return [MODEL, *([MADE[kind]] if kind in MADE else [])]
+    return [*([] if kind in NO_MODEL else [MODEL]), *([MADE[kind]] if kind in MADE else [])]
 
 
 def _clear(folder: Path, *, kind: str) -> None:

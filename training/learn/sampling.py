@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
 
-from training.learn.loading import by_length
+from training.learn.loading import by_length, check_room
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,7 @@ def sample(
     model: PreTrainedModel, prompts: list[list[int]], *, how: Sampling, generator: torch.Generator
 ) -> list[Sample]:
     """One response to each prompt (token ids), in the order given. The same generator state gives the same samples."""
+    check_room(model, max(map(len, prompts), default=0) + how.max_new_tokens)
     samples = [Sample([]) for _ in prompts]
     for indices in by_length([len(prompt) for prompt in prompts], batch=how.batch):
         batch = [samples[index] for index in indices]

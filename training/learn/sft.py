@@ -5,13 +5,14 @@
 reads   recipe.json (SftRecipe), demonstrations.jsonl ({"messages", "completion"})
 writes  metrics.jsonl (loss, learning_rate, grad_norm, ...), model/, outcome.json (demonstrations, too_long, loss)
 
-The loss is on the completion alone. A demonstration longer than `max_tokens` is left out and counted.
+The loss is on the completion alone. A demonstration longer than `max_tokens`, or than the model's context, is left out
+and counted.
 """
 
 from typing import Any
 
 from training.learn import running
-from training.learn.loading import load_policy, load_tokenizer, prompt_ids, response_ids, save
+from training.learn.loading import load_policy, load_tokenizer, prompt_ids, response_ids, room_of, save
 from training.learn.trl_shell import Recorder, prepare, quiet_arguments
 from training.records import BadRow, Demonstration, SftRecipe, read_rows
 
@@ -22,9 +23,10 @@ def train(run: running.Run[SftRecipe]) -> dict[str, Any]:
     rows = read_rows(run.folder / "demonstrations.jsonl", Demonstration)
     tokenizer = load_tokenizer(run.path(recipe.model))
     model: Any = load_policy(run.path(recipe.model), device=run.device)
-    examples = _examples(rows, tokenizer, max_tokens=recipe.max_tokens)
+    longest = min(recipe.max_tokens, room_of(model))
+    examples = _examples(rows, tokenizer, max_tokens=longest)
     if not examples:
-        raise BadRow(f"demonstrations.jsonl: every one is longer than max_tokens={recipe.max_tokens}.")
+        raise BadRow(f"demonstrations.jsonl: every one is longer than max_tokens={longest}.")
     from datasets import Dataset, disable_progress_bars
     from trl import SFTConfig, SFTTrainer  # type: ignore[attr-defined]  # trl exports lazily, which no checker sees
 
@@ -36,7 +38,7 @@ def train(run: running.Run[SftRecipe]) -> dict[str, Any]:
             per_device_train_batch_size=recipe.batch,
             num_train_epochs=recipe.epochs,
             learning_rate=recipe.lr,
-            max_length=recipe.max_tokens,
+            max_length=longest,
             completion_only_loss=True,
             train_sampling_strategy="group_by_length",
         ),

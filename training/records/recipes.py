@@ -44,7 +44,7 @@ class RewardRecipe:
     kind: ClassVar[str] = "reward"
     model: str
     seed: int = number(0, low=0)
-    epochs: int = number(1, low=1)
+    epochs: int = number(2, low=1)
     batch: int = number(16, low=1)
     lr: float = above_zero(1e-3)
     center: float = number(0.01, low=0.0)
