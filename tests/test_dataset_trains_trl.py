@@ -28,7 +28,8 @@ def train(files: str, room: Path, *, token: str) -> subprocess.CompletedProcess[
     return subprocess.run(
         [sys.executable, "-m", "tests.snapshots.loads_and_trains", files, str(room)],
         cwd=ROOT,
-        env=environment | {"TARE_TOKEN": token, "OMP_NUM_THREADS": "1"},
+        # a learner in this process may have switched the hub off; this reader's "hub" is our own live server
+        env=environment | {"TARE_TOKEN": token, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "0"},
         capture_output=True,
         text=True,
         timeout=240,
