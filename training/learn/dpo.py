@@ -41,7 +41,8 @@ def train(run: running.Run[DpoRecipe]) -> dict[str, Any]:
     trainer = _trainer(run, fitting, model=model, reference=reference, tokenizer=tokenizer, watch=watch)
     loss = trainer.train().training_loss
     model.eval()
-    save(model, tokenizer, folder=run.model_folder)
+    if run.is_first:
+        save(model, tokenizer, folder=run.model_folder)
     return {
         "pairs": len(fitting),
         "ties": len(rows) - len(judged),

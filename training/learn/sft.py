@@ -48,7 +48,8 @@ def train(run: running.Run[SftRecipe]) -> dict[str, Any]:
     )
     loss = prepare(trainer).train().training_loss
     model.eval()
-    save(model, tokenizer, folder=run.model_folder)
+    if run.is_first:
+        save(model, tokenizer, folder=run.model_folder)
     return {"demonstrations": len(examples), "too_long": len(rows) - len(examples), "loss": loss}
 
 
