@@ -32,6 +32,7 @@ OUT = embedded.BASE / "docs" / "screenshots"
 BATCH = "Open for the screenshots"
 PAIRS = 12
 LONG = 60  # characters from which a response is worth a photograph
+BROKEN = "\N{REPLACEMENT CHARACTER}"  # half a character, which a small model may write
 LOOKS = {  # file name ending: width, height, colour scheme
     "light": (1280, 800, "light"),
     "dark": (1280, 800, "dark"),
@@ -96,7 +97,7 @@ def _open_work(cast: Cast) -> None:
     by_prompt: dict[int, dict[str, int]] = {}
     responses = Response.objects.filter(prompt__project__slug=cast.project, prompt__held_out=False).order_by("-pk")
     for prompt, response, text in responses.values_list("prompt_id", "pk", "text")[:4000]:
-        if len(text) >= LONG:
+        if len(text) >= LONG and BROKEN not in text and text.isprintable():
             by_prompt.setdefault(prompt, {}).setdefault(text, response)
     pairs = [(min(two), max(two)) for two in (list(found.values())[:2] for found in by_prompt.values()) if len(two) > 1]
     guideline = guideline_of(cast)
