@@ -297,15 +297,16 @@ class TestBatches:
 
 @pytest.mark.django_db(transaction=True)
 class TestRaces:
-    """Each was seen to fail with its lock removed: without `take_seat` the double click makes two assignments or
-    breaks the unique constraint; without FOR UPDATE ... SKIP LOCKED in NEXT_SLOT two raters take one slot."""
+    """Each was seen to fail with its lock removed: the first two without the FOR UPDATE of `take_seat`, the third
+    without FOR UPDATE OF slot SKIP LOCKED in NEXT_SLOT, where two raters take one slot."""
 
     def test_a_double_click_gets_one_assignment(self, project: Project, ada: User) -> None:
         make.batch(project, comparisons=8)
+        make.judgment(ada, project)  # her seat exists: making one would make the others wait all the same
 
         lent = _together(lambda: actions.lend_next(project, rater=ada, now=make.NOW), times=8)
 
-        assert {assignment.pk for assignment in lent} == {Assignment.objects.get().pk}
+        assert {assignment.pk for assignment in lent} == {Assignment.objects.get(state="open").pk}
 
     def test_one_answer_sent_eight_times_is_one_judgment(self, project: Project, ada: User) -> None:
         make.comparison(project)
