@@ -41,8 +41,7 @@ def train(run: running.Run[DpoRecipe]) -> dict[str, Any]:
     trainer = _trainer(run, fitting, model=model, reference=reference, tokenizer=tokenizer, watch=watch)
     loss = trainer.train().training_loss
     model.eval()
-    if run.is_first:
-        save(model, tokenizer, folder=run.model_folder)
+    save(model, tokenizer, folder=run.model_folder)
     return {
         "pairs": len(fitting),
         "ties": len(rows) - len(judged),

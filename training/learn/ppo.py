@@ -96,31 +96,19 @@ def train(run: running.Run[PpoRecipe]) -> dict[str, Any]:
     recipe = run.recipe
     rows = read_rows(run.folder / "prompts.jsonl", PromptRow)
     players = _players(run)
-    # Each process draws its own prompts and responses.
-    run.rng.seed(recipe.seed + run.rank)
-    generator = torch.Generator(device=run.device).manual_seed(recipe.seed + run.rank)
+    generator = torch.Generator(device=run.device).manual_seed(recipe.seed)
     kl_coef = recipe.kl_coef
     history: list[dict[str, float]] = []
     for iteration in range(1, recipe.iterations + 1):
         drawn = [run.rng.choice(rows) for _ in range(recipe.batch)]
         rollout = collect(players, drawn, recipe=recipe, kl_coef=kl_coef, generator=generator)
-        figures = _of_all(players, {**rollout.figures, **improve(players, rollout, run=run), "kl_coef": kl_coef})
+        figures = {**rollout.figures, **improve(players, rollout, run=run), "kl_coef": kl_coef}
         history.append(figures)
         run.log(iteration, recipe.iterations, figures)
         kl_coef = losses.adapted_kl_coef(kl_coef, kl=figures["objective/kl"], kl_target=recipe.kl_target)
-    if run.is_first:
-        save(players.accelerator.unwrap_model(players.policy).eval(), players.tokenizer, folder=run.model_folder)
-    players.accelerator.end_training()
+    save(players.accelerator.unwrap_model(players.policy).eval(), players.tokenizer, folder=run.model_folder)
     last = history[-SUMMARY:]
     return {name: sum(figures[name] for figures in last) / len(last) for name in history[-1]}
-
-
-def _of_all(players: Players, figures: dict[str, float]) -> dict[str, float]:
-    """The means of the figures over all processes: all adapt the same coefficient, and see the same divergence."""
-    if players.accelerator.num_processes == 1:
-        return figures
-    means = torch.tensor(list(figures.values()), device=players.accelerator.device)
-    return dict(zip(figures, players.accelerator.reduce(means, reduction="mean").tolist(), strict=True))
 
 
 def _players(run: running.Run[PpoRecipe]) -> Players:

@@ -8,9 +8,6 @@ A learner is a function `learn(run) -> results`; `main(learn, kind=...)` makes a
     exit 2     the recipe, the data or the model cannot work: outcome.json says why
     exit 143   ended by SIGTERM: no outcome
 
-sft, dpo and ppo also run as several processes, one to a GPU: `accelerate launch -m training.learn.ppo <folder>`, or
-torchrun. Each takes its own batches, so a recipe's `batch` is that of one process; the first alone writes.
-
 TARE_LEARN_THREADS sets the number of CPU threads; without it a learner takes half of the cores. Threads that
 wait for one another at every small operation stand still whenever a neighbour has one of their cores: on two
 busy cores, two threads took the demo's model 3 to 40 seconds for what one thread does in 4.
@@ -50,7 +47,6 @@ R = TypeVar("R", bound=Recipe)
 # what each kind of run makes besides a model, and which make none: what one kind makes, another one may read
 MADE = {"reward": "predictions.jsonl", "generate": "responses.jsonl", "score": "scores.jsonl"}
 NO_MODEL = ("generate", "score")
-IN_PARALLEL = ("sft", "dpo", "ppo")
 
 
 class Diverged(BadRecord):
@@ -65,16 +61,10 @@ class Run(Generic[R]):
     recipe: R
     device: torch.device
     rng: random.Random
-    rank: int = 0
 
     def path(self, name: str) -> Path:
         """A path of the recipe: absolute, or relative to the run folder."""
         return self.folder / name
-
-    @property
-    def is_first(self) -> bool:
-        """Whether this process, of several that work on the run, is the one that writes."""
-        return self.rank == 0
 
     @property
     def model_folder(self) -> Path:
@@ -86,8 +76,6 @@ class Run(Generic[R]):
         for name, value in values.items():
             if not math.isfinite(value):
                 raise Diverged(f"{name} is {value} at step {step}: training diverged; lower the learning rate.")
-        if not self.is_first:
-            return
         line = json.dumps({"step": step, "total": total, "values": values})
         with (self.folder / METRICS).open("a", encoding="utf-8") as stream:
             stream.write(line + "\n")
@@ -113,9 +101,6 @@ def main(learn: Callable[[Run[R]], dict[str, Any]], *, kind: str, argv: list[str
     if not folder.is_dir():
         sys.stderr.write(f"{outcome.reason}\n")
         return 2
-    if _rank() > 0:
-        # The first speaks for all: a launcher that sees another one fail ends it before it has told why.
-        return 0
     _finish(folder, outcome=outcome, seconds=time.monotonic() - started)
     return 0 if outcome.state == "done" else 2
 
@@ -124,20 +109,12 @@ def _start(folder: Path, *, kind: str) -> Run[Any]:
     """Clear what an earlier attempt left, read the recipe, seed everything."""
     if not folder.is_dir():
         raise BadRecipe(f"{folder} is not a folder.")
-    if _rank() == 0:
-        _clear(folder, kind=kind)
-    if kind not in IN_PARALLEL and os.environ.get("WORLD_SIZE", "1") != "1":
-        raise BadRecipe(f"{kind} runs as one process; {', '.join(IN_PARALLEL)} run as several.")
+    _clear(folder, kind=kind)
     recipe = _recipe(folder, kind=kind)
     torch.set_num_threads(_threads())
     torch.manual_seed(recipe.seed)
     random.seed(recipe.seed)
-    return Run(folder, recipe, _device(), random.Random(recipe.seed), _rank())
-
-
-def _rank() -> int:
-    """Which of the processes that a launcher started this is; 0 when there is one."""
-    return int(os.environ.get("RANK", "0"))
+    return Run(folder, recipe, _device(), random.Random(recipe.seed))  # noqa: S311  (the dice of a training run)
 
 
 def _products(kind: str) -> list[str]:
@@ -181,9 +158,7 @@ def _threads() -> int:
 
 
 def _device() -> torch.device:
-    if not torch.cuda.is_available():
-        return torch.device("cpu")
-    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def _made(folder: Path, *, kind: str) -> list[str]:

@@ -48,8 +48,7 @@ def train(run: running.Run[SftRecipe]) -> dict[str, Any]:
     )
     loss = prepare(trainer).train().training_loss
     model.eval()
-    if run.is_first:
-        save(model, tokenizer, folder=run.model_folder)
+    save(model, tokenizer, folder=run.model_folder)
     return {"demonstrations": len(examples), "too_long": len(rows) - len(examples), "loss": loss}
 
 
