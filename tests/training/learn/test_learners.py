@@ -153,7 +153,7 @@ def test_ppo_is_at_its_reference_before_it_moves(runs: Runs) -> None:
 def test_ppo_watches_the_audit_model_and_adapts_the_kl_coefficient(runs: Runs) -> None:
     lines = _metrics(runs["ppo"][0])
     assert lines[0].values["audit/scores"] == pytest.approx(lines[0].values["objective/scores"])
-    assert lines[1].values["kl_coef"] == pytest.approx(0.15 * math.exp(-0.1))
+    assert lines[1].values["kl_coef"] == pytest.approx(0.05 * math.exp(-0.1))
 
 
 def test_score_measures_rewards_and_the_distance_from_the_reference(runs: Runs) -> None:
