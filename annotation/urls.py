@@ -2,13 +2,13 @@
 
 from django.urls import path
 
-from annotation import views
+from annotation.views import bench, home, quality
 
 urlpatterns = [
-    path("p/<slug:slug>/", views.home, name="home"),
-    path("p/<slug:slug>/rate/", views.rate, name="rate"),
-    path("p/<slug:slug>/assignments/<int:assignment_id>/judgment/", views.submit, name="submit"),
-    path("p/<slug:slug>/assignments/<int:assignment_id>/skip/", views.skip, name="skip"),
-    path("p/<slug:slug>/judgments/<int:judgment_id>/undo/", views.undo, name="undo"),
-    path("p/<slug:slug>/quality/", views.quality, name="quality"),
+    path("p/<slug:slug>/", home.home, name="home"),
+    path("p/<slug:slug>/rate/", bench.rate, name="rate"),
+    path("p/<slug:slug>/assignments/<int:assignment_id>/judgment/", bench.submit, name="submit"),
+    path("p/<slug:slug>/assignments/<int:assignment_id>/skip/", bench.skip, name="skip"),
+    path("p/<slug:slug>/judgments/<int:judgment_id>/undo/", bench.undo, name="undo"),
+    path("p/<slug:slug>/quality/", quality.quality, name="quality"),
 ]

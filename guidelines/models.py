@@ -118,3 +118,16 @@ class Acknowledgement(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} read {self.version}"
+
+
+class RuleReport(models.Model):
+    """A rater said that a rule is unclear, in their words."""
+
+    version = models.ForeignKey(GuidelineVersion, on_delete=models.CASCADE, related_name="reports")
+    rule = models.ForeignKey(Rule, null=True, blank=True, on_delete=models.CASCADE, related_name="reports")
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    text = models.CharField(max_length=1000)
+    at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"report on {self.rule or self.version}"

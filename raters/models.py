@@ -66,13 +66,12 @@ class Project(models.Model):
     name = models.CharField(max_length=120)
     slug = models.SlugField(max_length=60, unique=True)
     lease_seconds = models.PositiveIntegerField(default=600)
-    rationale_one_in = models.PositiveSmallIntegerField(default=4)
+    currency = models.CharField(max_length=3, default="EUR", help_text="Of what raters are paid, as ISO 4217 says it.")
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
         constraints = [
             models.CheckConstraint(condition=Q(lease_seconds__gte=30, lease_seconds__lte=86400), name="lease_is_sane"),
-            models.CheckConstraint(condition=Q(rationale_one_in__gte=1), name="rationale_sample_is_sane"),
         ]
 
     def __str__(self) -> str:
@@ -112,6 +111,7 @@ class Standing(models.Model):
     qualified_at = models.DateTimeField(null=True, blank=True)
     paused_at = models.DateTimeField(null=True, blank=True)
     pause_reason = models.CharField(max_length=240, blank=True)
+    sensitive_since = models.DateTimeField(null=True, blank=True, help_text="Opted in to distressing content then.")
     gold_right = models.PositiveIntegerField(default=0)
     gold_seen = models.PositiveIntegerField(default=0)
 
@@ -125,6 +125,43 @@ class Standing(models.Model):
 
     def __str__(self) -> str:
         return f"{self.pseudonym} in {self.project}"
+
+
+class Preferences(models.Model):
+    """How one person wants their pages: kept here, not in the browser, so that they follow to the next machine."""
+
+    class Size(models.TextChoices):
+        SMALL = "small", "Small"
+        MEDIUM = "medium", "Medium"
+        LARGE = "large", "Large"
+
+    class Face(models.TextChoices):
+        SANS = "sans", "Sans"
+        SERIF = "serif", "Serif"
+
+    class Theme(models.TextChoices):
+        SYSTEM = "system", "As the system"
+        LIGHT = "light", "Light"
+        DARK = "dark", "Dark"
+
+    user = models.OneToOneField(User, on_delete=models.CASCADE, related_name="preferences")
+    text_size = models.CharField(max_length=10, choices=Size, default=Size.MEDIUM)
+    typeface = models.CharField(max_length=10, choices=Face, default=Face.SANS)
+    theme = models.CharField(max_length=10, choices=Theme, default=Theme.SYSTEM)
+    single_keys = models.BooleanField(default=True, help_text="Keys without Ctrl do something (WCAG 2.1.4).")
+    keys = models.JSONField(default=dict, blank=True, help_text="Action to key, where it is not the usual one.")
+    ahead = models.PositiveSmallIntegerField(default=3, help_text="Comparisons held: the one on screen and the next.")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(text_size__in=["small", "medium", "large"]), name="text_size_is_known"),
+            models.CheckConstraint(condition=Q(typeface__in=["sans", "serif"]), name="typeface_is_known"),
+            models.CheckConstraint(condition=Q(theme__in=["system", "light", "dark"]), name="theme_is_known"),
+            models.CheckConstraint(condition=Q(ahead__gte=1, ahead__lte=10), name="ahead_is_sane"),
+        ]
+
+    def __str__(self) -> str:
+        return f"preferences of {self.user}"
 
 
 class Invitation(models.Model):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 
+from annotation import queries
 from annotation.models import Batch, Comparison, Prompt, Response, Slot
 from annotation.routing import starting_orders, swapped
 from raters.actions import note
@@ -73,13 +74,18 @@ def open_batch(
     split_panels: bool,
     rng: np.random.Generator,
     by: User | None = None,
+    **terms: Any,
 ) -> Batch:
     """Open comparisons for rating, with their sides decided: AB and BA balance within each comparison and over all.
 
-    `pairs` are response ids. With `split_panels` each comparison goes before both halves of the raters alike.
+    `pairs` are response ids, `terms` further fields of the batch, such as what it pays. What is asked is the project's
+    questions of now. With `split_panels` each comparison goes before both halves of the raters alike.
     The same name again returns the batch that is there. Raises BadPair, NotEnoughPanels.
     """
-    batch, new = Batch.objects.get_or_create(project=project, name=name, defaults={"guideline": guideline})
+    asks = {"asks": queries.asks_of(project).write()}
+    batch, new = Batch.objects.get_or_create(
+        project=project, name=name, defaults={"guideline": guideline, **asks, **terms}
+    )
     if not new:
         return batch
     if split_panels and overlap % 2:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from django.db.models import QuerySet
 
-from annotation.kinds import IN_WORDS, PAIRWISE_STEPS, Step, canonical
+from annotation.kinds import IN_WORDS, SKIP_REASONS, Asks, Step, canonical
 from annotation.models import Assignment, Judgment, Seat
 from annotation.rendering import visible
 from guidelines.models import Rule
@@ -22,14 +22,6 @@ if TYPE_CHECKING:
 
 SET_SIZE = 40  # comparisons that a rater sees as one stretch of work
 PACE_FROM = 20  # judgments that the time left is estimated from
-
-REASONS = (
-    ("skip", "Skip this one"),
-    ("language", "I do not read this language well enough"),
-    ("knowledge", "I lack the knowledge to judge it"),
-    ("broken", "Something is broken or missing"),
-    ("distressing", "I would rather not read this"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +129,10 @@ def card_of(assignment: Assignment, project: Project) -> Card:
         "guideline_version__guideline__name",
         "guideline_version__major",
         "guideline_version__minor",
+        "comparison__batch__asks",
     ).get(pk=assignment.pk)
-    messages, language, first, second, batch, batch_name, guideline, major, minor = shown
+    messages, language, first, second, batch, batch_name, guideline, major, minor, asks = shown
+    asked = Asks.read(asks)
     left, right = (second, first) if assignment.swapped else (first, second)
     rules = Rule.objects.filter(version=version).values_list("pk", "number", "title")
     return Card(
@@ -151,10 +145,10 @@ def card_of(assignment: Assignment, project: Project) -> Card:
         progress=_progress(project, assignment.rater_id),
         guideline=Named(version, guideline, f"{major}.{minor}"),
         rules=tuple(RuleChip(*rule) for rule in rules),
-        steps=PAIRWISE_STEPS,
+        steps=asked.scale,
         # the id decides, so a reload asks the same; it says nothing about the item
-        ask_rationale=assignment.pk % project.rationale_one_in == 0,
-        reasons=tuple(Reason(value, label) for value, label in REASONS[1:]),
+        ask_rationale=asked.asks_rationale(assignment.pk),
+        reasons=tuple(Reason(value, label) for value, label in list(SKIP_REASONS.items())[1:]),
     )
 
 

@@ -1,4 +1,4 @@
-"""Doors of the rater's bench, and the lead's quality page."""
+"""Doors of the bench: comparing two responses."""
 
 from __future__ import annotations
 
@@ -28,15 +28,6 @@ class Empty:
 
     title: str
     text: str
-
-
-@require_safe
-@login_required
-def home(request: HttpRequest, slug: str) -> HttpResponse:
-    """A rater's day: what to do next, and how it is going."""
-    project = project_or_404(request, slug, Role.RATER)
-    page = queries.home_page(project, person(request), now=timezone.now())
-    return render(request, "annotation/home.html", {"project": project, "page": page})
 
 
 @require_safe
@@ -95,15 +86,6 @@ def undo(request: HttpRequest, slug: str, judgment_id: int) -> HttpResponse:
     except actions.NothingToUndo as refusal:
         return _next(request, project, notice=str(refusal), status=409)
     return _bench(request, project, assignment, form=JudgmentForm(initial=queries.draft_of(judgment)))
-
-
-@require_safe
-@login_required
-def quality(request: HttpRequest, slug: str) -> HttpResponse:
-    """Agreement, gold accuracy and how the scale is used, for leads."""
-    project = project_or_404(request, slug, Role.LEAD, Role.REVIEWER, Role.ENGINEER, Role.OWNER)
-    page = queries.quality_page(project, now=timezone.now(), number=request.GET.get("page", "1"))
-    return render(request, "annotation/quality.html", {"project": project, "page": page})
 
 
 def _sent(request: HttpRequest, project: Project) -> HttpResponse:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from django import forms
 
 from annotation.actions import Answer
-from annotation.kinds import PAIRWISE_STEPS
-from annotation.queries.bench import REASONS
+from annotation.kinds import PAIRWISE_STEPS, SKIP_REASONS
 
 LONGEST_STRETCH = 86400.0
 
@@ -52,4 +51,6 @@ class JudgmentForm(forms.Form):
 class SkipForm(forms.Form):
     """Why a comparison is handed back unjudged."""
 
-    reason = forms.ChoiceField(choices=REASONS, error_messages={"required": "Say why you cannot judge it."})
+    reason = forms.ChoiceField(
+        choices=list(SKIP_REASONS.items()), error_messages={"required": "Say why you cannot judge it."}
+    )

@@ -1,4 +1,4 @@
-"""What was judged: prompts, responses, comparisons, and what raters said of them.
+"""Comparisons, who was lent them, and what raters said of them.
 
 Facts are written once. A judgment is never changed: undoing it is a `Withdrawal`, and a better answer is a
 judgment with the next `revision`.
@@ -6,87 +6,14 @@ judgment with the next `revision`.
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from django.contrib.postgres.fields import ArrayField
-from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from guidelines.models import Guideline, GuidelineVersion, Rule
+from annotation.models.work import Batch, Prompt, Response
+from guidelines.models import GuidelineVersion, Rule
 from raters.models import Project, User
-
-
-class Prompt(models.Model):
-    """A conversation that ends with a user turn, waiting for a response."""
-
-    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="prompts")
-    messages = models.JSONField(help_text='List of {"role", "content"}; the last role is "user".')
-    sha256 = models.CharField(max_length=64, help_text="Of the messages as canonical JSON.")
-    tags = ArrayField(models.CharField(max_length=60), default=list, blank=True)
-    source = models.CharField(max_length=120, blank=True)
-    language = models.CharField(max_length=20, blank=True, default="en")
-    held_out = models.BooleanField(default=False, help_text="Never trained on: the test split, for ever.")
-    created_at = models.DateTimeField(db_default=Now())
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["project", "sha256"], name="prompts_are_unique")]
-        indexes = [GinIndex(fields=["tags"], name="prompt_tags")]
-
-    def __str__(self) -> str:
-        return self.question[:80]
-
-    @property
-    def question(self) -> str:
-        """The turn to answer."""
-        return str(self.messages[-1]["content"])
-
-
-class Response(models.Model):
-    """One completion of a prompt, by a model or a person. Hostile text: never rendered unsanitised."""
-
-    class Source(models.TextChoices):
-        MODEL = "model", "Model"
-        HUMAN = "human", "Person"
-        IMPORT = "import", "Import"
-
-    prompt = models.ForeignKey(Prompt, on_delete=models.CASCADE, related_name="responses")
-    text = models.TextField()
-    sha256 = models.CharField(max_length=64)
-    source = models.CharField(max_length=10, choices=Source, default=Source.MODEL)
-    author = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
-    model_digest = models.CharField(max_length=64, blank=True, help_text="Of the weights that wrote it.")
-    sampling = models.JSONField(default=dict, blank=True)
-    created_at = models.DateTimeField(db_default=Now())
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["prompt", "model_digest", "sha256"], name="responses_are_unique"),
-            models.CheckConstraint(
-                condition=~Q(source="model") | ~Q(model_digest=""), name="a_models_response_names_its_weights"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return self.text[:80]
-
-
-class Batch(models.Model):
-    """Comparisons that are worked on together, under one guideline."""
-
-    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="batches")
-    guideline = models.ForeignKey(Guideline, on_delete=models.PROTECT, related_name="batches")
-    name = models.CharField(max_length=120)
-    kind = models.CharField(max_length=20, default="pairwise")
-    created_at = models.DateTimeField(db_default=Now())
-    closed_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["project", "name"], name="batch_names_are_unique")]
-
-    def __str__(self) -> str:
-        return self.name
 
 
 class Comparison(models.Model):
@@ -169,6 +96,7 @@ class Assignment(models.Model):
     swapped = models.BooleanField(help_text="As shown to this rater: response B on the left.")
     state = models.CharField(max_length=10, choices=State, default=State.OPEN)
     skip_reason = models.CharField(max_length=240, blank=True)
+    draft = models.JSONField(null=True, blank=True, help_text="What is on the rater's screen, as displayed.")
     leased_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
@@ -197,13 +125,29 @@ class Judgment(models.Model):
     the same, +3 B much better.
     """
 
-    assignment = models.ForeignKey(Assignment, on_delete=models.PROTECT, related_name="judgments")
+    assignment = models.ForeignKey(
+        Assignment, null=True, blank=True, on_delete=models.PROTECT, related_name="judgments"
+    )
+    answer = models.ForeignKey(
+        "annotation.TaskAnswer",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="judgments",
+        help_text="What implies it: a ranking or an edit. Nobody was shown the two side by side.",
+    )
     comparison = models.ForeignKey(Comparison, on_delete=models.PROTECT, related_name="judgments")
     rater = models.ForeignKey(User, on_delete=models.PROTECT, related_name="judgments")
     guideline_version = models.ForeignKey(GuidelineVersion, on_delete=models.PROTECT, related_name="judgments")
     revision = models.PositiveSmallIntegerField(default=0)
     preference = models.SmallIntegerField()
     swapped = models.BooleanField()
+    qualities = models.JSONField(
+        default=dict, blank=True, help_text="Quality to -1 (A better), 0 (same), 1 (B better)."
+    )
+    flags_a = ArrayField(models.CharField(max_length=20), default=list, blank=True)
+    flags_b = ArrayField(models.CharField(max_length=20), default=list, blank=True)
+    no_rule = models.BooleanField(default=False, help_text="The rater said that no rule of the guideline fits.")
     rules = models.ManyToManyField(Rule, related_name="judgments", blank=True)
     rationale = models.TextField(blank=True)
     seconds = models.FloatField(help_text="Active time, as the page counted it.")
@@ -220,6 +164,12 @@ class Judgment(models.Model):
             models.UniqueConstraint(fields=["rater", "key"], name="a_key_counts_once"),
             models.UniqueConstraint(fields=["assignment", "revision"], name="revisions_are_in_order"),
             models.CheckConstraint(condition=Q(seconds__gte=0), name="time_is_not_negative"),
+            models.CheckConstraint(
+                condition=Q(assignment__isnull=False, answer__isnull=True)
+                | Q(assignment__isnull=True, answer__isnull=False),
+                name="a_judgment_is_given_or_implied",
+            ),
+            models.UniqueConstraint(fields=["answer", "comparison"], name="implied_once"),
         ]
         indexes = [
             models.Index(fields=["comparison"], name="judgments_by_comparison"),
@@ -228,6 +178,11 @@ class Judgment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.preference:+d} on {self.comparison_id}"
+
+    @property
+    def is_implied(self) -> bool:
+        """Whether it follows from a ranking or an edit instead of being given."""
+        return self.answer_id is not None
 
 
 class Withdrawal(models.Model):
@@ -241,70 +196,6 @@ class Withdrawal(models.Model):
         return f"withdrawal of {self.judgment_id}"
 
 
-class Demonstration(models.Model):
-    """A response written by a person, the data of SFT."""
-
-    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="demonstrations")
-    prompt = models.ForeignKey(Prompt, on_delete=models.CASCADE, related_name="demonstrations")
-    text = models.TextField()
-    sha256 = models.CharField(max_length=64)
-    author = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="demonstrations")
-    source = models.CharField(max_length=120, blank=True)
-    guideline_version = models.ForeignKey(
-        GuidelineVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
-    )
-    created_at = models.DateTimeField(db_default=Now())
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["prompt", "sha256"], name="demonstrations_are_unique")]
-
-    def __str__(self) -> str:
-        return self.text[:80]
-
-
-class Adjudication(models.Model):
-    """A reviewer's decision on a contested comparison; it outweighs the judgments."""
-
-    comparison = models.ForeignKey(Comparison, on_delete=models.PROTECT, related_name="adjudications")
-    reviewer = models.ForeignKey(User, on_delete=models.PROTECT, related_name="adjudications")
-    preference = models.SmallIntegerField()
-    rule = models.ForeignKey(Rule, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
-    note = models.TextField(blank=True)
-    created_at = models.DateTimeField(db_default=Now())
-
-    class Meta:
-        constraints = [
-            models.CheckConstraint(condition=Q(preference__gte=-3, preference__lte=3), name="verdict_is_on_the_scale"),
-            models.UniqueConstraint(fields=["comparison", "reviewer"], name="one_verdict_per_reviewer"),
-        ]
-
-    def __str__(self) -> str:
-        return f"verdict {self.preference:+d} on {self.comparison_id}"
-
-
-class Label(models.Model):
-    """The aggregate of a comparison's judgments. Derived: it can be made again from them at any time."""
-
-    comparison = models.OneToOneField(Comparison, on_delete=models.CASCADE, related_name="label")
-    soft = models.FloatField(help_text="Probability that B is preferred; ties count half.")
-    tie = models.FloatField(help_text="Share of ties.")
-    score = models.FloatField(help_text="Mean preference, -3 to 3.")
-    certainty = models.FloatField()
-    judgments = models.PositiveSmallIntegerField()
-    method = models.CharField(max_length=40)
-    computed_at = models.DateTimeField(db_default=Now())
-
-    class Meta:
-        constraints: ClassVar = [
-            models.CheckConstraint(condition=Q(soft__gte=0, soft__lte=1), name="soft_label_is_a_probability"),
-            models.CheckConstraint(condition=Q(tie__gte=0, tie__lte=1), name="tie_is_a_share"),
-            models.CheckConstraint(condition=Q(certainty__gte=0, certainty__lte=1), name="certainty_is_a_probability"),
-        ]
-
-    def __str__(self) -> str:
-        return f"label {self.soft:.2f} of {self.comparison_id}"
-
-
 class Seat(models.Model):
     """One rater's place in a project: the lock that makes two tabs take the same item, and their counters."""
 
@@ -312,6 +203,8 @@ class Seat(models.Model):
     rater = models.ForeignKey(User, on_delete=models.CASCADE, related_name="seats")
     judged = models.PositiveIntegerField(default=0)
     skipped = models.PositiveIntegerField(default=0)
+    seconds = models.FloatField(default=0, help_text="Active time on answers that count.")
+    earned_minor = models.BigIntegerField(default=0, help_text="For answers that count, in cents and the like.")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["project", "rater"], name="one_seat_per_rater")]

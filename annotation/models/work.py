@@ -1,0 +1,143 @@
+"""What there is to judge: prompts, responses, and the batches of work they are in."""
+
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from guidelines.models import Guideline, GuidelineVersion
+from raters.models import Project, User
+
+
+class Prompt(models.Model):
+    """A conversation that ends with a user turn, waiting for a response."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="prompts")
+    messages = models.JSONField(help_text='List of {"role", "content"}; the last role is "user".')
+    sha256 = models.CharField(max_length=64, help_text="Of the messages as canonical JSON.")
+    tags = ArrayField(models.CharField(max_length=60), default=list, blank=True)
+    source = models.CharField(max_length=120, blank=True)
+    language = models.CharField(max_length=20, blank=True, default="en")
+    held_out = models.BooleanField(default=False, help_text="Never trained on: the test split, for ever.")
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project", "sha256"], name="prompts_are_unique")]
+        indexes = [GinIndex(fields=["tags"], name="prompt_tags")]
+
+    def __str__(self) -> str:
+        return self.question[:80]
+
+    @property
+    def question(self) -> str:
+        """The turn to answer."""
+        return str(self.messages[-1]["content"])
+
+
+class Response(models.Model):
+    """One completion of a prompt, by a model or a person. Hostile text: never rendered unsanitised."""
+
+    class Source(models.TextChoices):
+        MODEL = "model", "Model"
+        HUMAN = "human", "Person"
+        IMPORT = "import", "Import"
+
+    prompt = models.ForeignKey(Prompt, on_delete=models.CASCADE, related_name="responses")
+    text = models.TextField()
+    sha256 = models.CharField(max_length=64)
+    source = models.CharField(max_length=10, choices=Source, default=Source.MODEL)
+    author = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    model_digest = models.CharField(max_length=64, blank=True, help_text="Of the weights that wrote it.")
+    sampling = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["prompt", "model_digest", "sha256"], name="responses_are_unique"),
+            models.CheckConstraint(
+                condition=~Q(source="model") | ~Q(model_digest=""), name="a_models_response_names_its_weights"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.text[:80]
+
+
+class Asking(models.Model):
+    """What a project asks of its raters from now on; each batch keeps what was asked when it was opened."""
+
+    project = models.OneToOneField(Project, on_delete=models.CASCADE, related_name="asking")
+    asks = models.JSONField(default=dict, help_text="As annotation.kinds.Asks reads it.")
+    changed_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    changed_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"questions of {self.project}"
+
+
+class Batch(models.Model):
+    """Work of one kind that is done together, under one guideline and one set of questions."""
+
+    class Kind(models.TextChoices):
+        PAIRWISE = "pairwise", "Comparing two responses"
+        RANKING = "ranking", "Ranking several responses"
+        DEMONSTRATION = "demonstration", "Writing the ideal response"
+        EDIT = "edit", "Improving a response"
+        LIVE = "live", "Live conversation"
+        RED_TEAM = "red_team", "Live red teaming"
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="batches")
+    guideline = models.ForeignKey(Guideline, on_delete=models.PROTECT, related_name="batches")
+    name = models.CharField(max_length=120)
+    kind = models.CharField(max_length=20, choices=Kind, default=Kind.PAIRWISE)
+    asks = models.JSONField(default=dict, blank=True, help_text="What is asked, as annotation.kinds.Asks reads it.")
+    instructions = models.TextField(blank=True, help_text="Shown before the work starts, on top of the guideline.")
+    is_sensitive = models.BooleanField(default=False, help_text="Only for raters who opted in; blurred until shown.")
+    pay_minor = models.PositiveIntegerField(null=True, blank=True, help_text="For each answer, in cents and the like.")
+    frozen_judgment = models.BigIntegerField(
+        default=0, help_text="The newest judgment that a snapshot may hold: it and those before are not edited."
+    )
+    created_at = models.DateTimeField(db_default=Now())
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "name"], name="batch_names_are_unique"),
+            models.CheckConstraint(
+                condition=Q(kind__in=["pairwise", "ranking", "demonstration", "edit", "live", "red_team"]),
+                name="batch_kind_is_known",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Demonstration(models.Model):
+    """A response written by a person, the data of SFT."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="demonstrations")
+    prompt = models.ForeignKey(Prompt, on_delete=models.CASCADE, related_name="demonstrations")
+    text = models.TextField()
+    sha256 = models.CharField(max_length=64)
+    author = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="demonstrations")
+    source = models.CharField(max_length=120, blank=True)
+    guideline_version = models.ForeignKey(
+        GuidelineVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    answer = models.ForeignKey(
+        "annotation.TaskAnswer", null=True, blank=True, on_delete=models.PROTECT, related_name="demonstrations"
+    )
+    superseded_at = models.DateTimeField(
+        null=True, blank=True, help_text="Its writer sent a better one, or took it back."
+    )
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["prompt", "sha256"], name="demonstrations_are_unique")]
+
+    def __str__(self) -> str:
+        return self.text[:80]

@@ -1,0 +1,1 @@
+"""The doors of annotation, a file for each place."""
