@@ -72,8 +72,14 @@ def submit(request: HttpRequest, slug: str, assignment_id: int) -> HttpResponse:
     if not form.is_valid():
         return _again(request, project, assignment, form)
     try:
-        judgment = actions.submit_judgment(
-            assignment, answer=form.answer(), key=form.cleaned_data["key"], now=timezone.now()
+        judgment, queue = actions.submit_and_lend(
+            assignment,
+            project=project,
+            answer=form.answer(),
+            key=form.cleaned_data["key"],
+            ahead=_ahead(request),
+            batch=_batch_in(request),
+            now=timezone.now(),
         )
     except (actions.ForeignRule, actions.KeyReused) as refusal:
         form.add_error("rules" if isinstance(refusal, actions.ForeignRule) else None, str(refusal))
@@ -81,7 +87,9 @@ def submit(request: HttpRequest, slug: str, assignment_id: int) -> HttpResponse:
     except actions.TooLate as refusal:
         return _refused(request, project, str(refusal))
     notice = "Someone settled this one first. Your answer was kept." if judgment.surplus else ""
-    return _done(request, project, notice=notice, status=201)
+    if _has_script(request):
+        return _cards(request, project, queue, notice=notice, status=201)
+    return redirect("rate", project.slug)
 
 
 @require_POST
@@ -97,7 +105,9 @@ def skip(request: HttpRequest, slug: str, assignment_id: int) -> HttpResponse:
         actions.skip(assignment, reason=form.cleaned_data["reason"], now=timezone.now())
     except actions.AlreadyEnded as refusal:
         return _refused(request, project, str(refusal))
-    return _done(request, project)
+    return (
+        _cards(request, project, _queue(request, project)) if _has_script(request) else redirect("rate", project.slug)
+    )
 
 
 @require_POST
@@ -114,7 +124,10 @@ def undo(request: HttpRequest, slug: str, assignment_id: int) -> HttpResponse:
         actions.undo_answer(assignment, key=form.cleaned_data["key"], lease=lease, now=timezone.now())
     except actions.NothingToUndo as refusal:
         return _refused(request, project, str(refusal))
-    return _done(request, project, first=assignment.pk)
+    queue = _queue(request, project)
+    if _has_script(request):
+        return _cards(request, project, queue)
+    return _page(request, project, queue, first=assignment.pk)
 
 
 @require_http_methods(["PUT"])
@@ -175,23 +188,15 @@ def _batch_in(request: HttpRequest) -> int | None:
     return int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 19 else None
 
 
-def _queue(request: HttpRequest, project: Project) -> actions.Queue:
+def _ahead(request: HttpRequest) -> int:
     asked = request.headers.get(AHEAD, "")
-    ahead = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 3 else USUALLY_AHEAD
+    return max(1, int(asked)) if asked.isascii() and asked.isdigit() and len(asked) < 3 else USUALLY_AHEAD
+
+
+def _queue(request: HttpRequest, project: Project) -> actions.Queue:
     return actions.lend_ahead(
-        project, rater=person(request), ahead=max(1, ahead), batch=_batch_in(request), now=timezone.now()
+        project, rater=person(request), ahead=_ahead(request), batch=_batch_in(request), now=timezone.now()
     )
-
-
-def _done(
-    request: HttpRequest, project: Project, *, notice: str = "", status: int = 200, first: int | None = None
-) -> HttpResponse:
-    """After a write: the cards the browser lacks, or the page again for one without script."""
-    if _has_script(request):
-        return _cards(request, project, _queue(request, project), notice=notice, status=status)
-    if first is not None:
-        return _page(request, project, _queue(request, project), first=first, notice=notice)
-    return redirect("rate", slug=project.slug)
 
 
 def _refused(request: HttpRequest, project: Project, why: str) -> HttpResponse:
