@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from annotation.views import bench, home, quality
+from annotation.views import answers, bench, home, quality
 
 urlpatterns = [
     path("p/<slug:slug>/", home.home, name="home"),
@@ -10,5 +10,11 @@ urlpatterns = [
     path("p/<slug:slug>/assignments/<int:assignment_id>/judgment/", bench.submit, name="submit"),
     path("p/<slug:slug>/assignments/<int:assignment_id>/skip/", bench.skip, name="skip"),
     path("p/<slug:slug>/judgments/<int:judgment_id>/undo/", bench.undo, name="undo"),
+    path("p/<slug:slug>/answers/", answers.answers, name="answers"),
+    path("p/<slug:slug>/answers/other/", answers.task_answers, name="task_answers"),
+    path("p/<slug:slug>/answers/<int:judgment_id>/", answers.answer, name="answer"),
+    path("p/<slug:slug>/feedback/", home.feedback, name="feedback"),
+    path("p/<slug:slug>/earnings/", home.earnings, name="earnings"),
+    path("p/<slug:slug>/earnings/csv/", home.earnings_csv, name="earnings_csv"),
     path("p/<slug:slug>/quality/", quality.quality, name="quality"),
 ]

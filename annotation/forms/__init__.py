@@ -1,5 +1,6 @@
 """The shape of what people send."""
 
 from annotation.forms.judging import JudgmentForm, SkipForm
+from annotation.forms.places import Place
 
-__all__ = ["JudgmentForm", "SkipForm"]
+__all__ = ["JudgmentForm", "Place", "SkipForm"]
