@@ -2,14 +2,19 @@
 
 from django.urls import path
 
-from annotation.views import answers, bench, home, quality
+from annotation.views import answers, bench, home, quality, worker
 
 urlpatterns = [
+    path("sw.js", worker.service_worker, name="service_worker"),
     path("p/<slug:slug>/", home.home, name="home"),
     path("p/<slug:slug>/rate/", bench.rate, name="rate"),
+    path("p/<slug:slug>/rate/cards/", bench.cards, name="cards"),
+    path("p/<slug:slug>/rate/leases/", bench.leases, name="leases"),
     path("p/<slug:slug>/assignments/<int:assignment_id>/judgment/", bench.submit, name="submit"),
     path("p/<slug:slug>/assignments/<int:assignment_id>/skip/", bench.skip, name="skip"),
-    path("p/<slug:slug>/judgments/<int:judgment_id>/undo/", bench.undo, name="undo"),
+    path("p/<slug:slug>/assignments/<int:assignment_id>/undo/", bench.undo, name="undo"),
+    path("p/<slug:slug>/assignments/<int:assignment_id>/draft/", bench.draft, name="draft"),
+    path("p/<slug:slug>/assignments/<int:assignment_id>/source/<slug:side>/", bench.source, name="source"),
     path("p/<slug:slug>/answers/", answers.answers, name="answers"),
     path("p/<slug:slug>/answers/other/", answers.task_answers, name="task_answers"),
     path("p/<slug:slug>/answers/<int:judgment_id>/", answers.answer, name="answer"),

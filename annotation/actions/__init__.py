@@ -25,20 +25,27 @@ from annotation.actions.judging import (
     NothingToUndo,
     TooLate,
     submit_judgment,
+    undo_answer,
     undo_judgment,
 )
 from annotation.actions.labelling import JudgedItThemselves, adjudicate, fold_labels
 from annotation.actions.lending import (
+    MOST_AHEAD,
     AlreadyEnded,
     MustReadFirst,
     NothingLeft,
     Paused,
+    Queue,
+    keep_draft,
+    keep_leases,
+    lend_ahead,
     lend_next,
     skip,
 )
 from annotation.importers.prompts import NewPrompt
 
 __all__ = [
+    "MOST_AHEAD",
     "AlreadyEnded",
     "AlreadyJudged",
     "Answer",
@@ -55,6 +62,7 @@ __all__ = [
     "NothingToUndo",
     "Paused",
     "TooLate",
+    "Queue",
     "UnknownPrompt",
     "add_prompts",
     "adjudicate",
@@ -63,11 +71,15 @@ __all__ = [
     "fold_labels",
     "import_demonstrations",
     "import_prompts",
+    "keep_draft",
+    "keep_leases",
+    "lend_ahead",
     "lend_next",
     "mark_gold",
     "open_batch",
     "skip",
     "store_responses",
     "submit_judgment",
+    "undo_answer",
     "undo_judgment",
 ]

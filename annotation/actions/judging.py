@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from django.db import connection, transaction
-from django.db.models import Case, F, Q, Value, When
+from django.db.models import F, Q
 
 from annotation.actions.lending import take_seat
 from annotation.kinds import canonical
 from annotation.models import Assignment, Comparison, Judgment, Seat, Slot, Withdrawal
-from guidelines.models import Rule
 from raters.models import Standing
 
 if TYPE_CHECKING:
@@ -24,20 +24,90 @@ if TYPE_CHECKING:
 # judgment is still on its way. The second number is the project's id.
 SUBMITS = 7201
 
+# All that a judgment changes, in one statement: it ends the assignment, fills the slot if nobody else has or holds it,
+# counts on the comparison, the seat and the gold score, and cites the rules. No row comes back when the assignment had
+# ended before, or when the key was used before.
+RECORD = """
+WITH ended AS (
+    UPDATE annotation_assignment SET state = 'judged', ended_at = %(now)s, draft = NULL
+    WHERE id = %(assignment)s AND state = 'open'
+    RETURNING id, slot_id, comparison_id, rater_id, guideline_version_id, swapped
+), filled AS (
+    UPDATE annotation_slot slot SET rater_id = ended.rater_id, filled_at = %(now)s, leased_until = NULL
+    FROM ended
+    WHERE slot.id = ended.slot_id AND slot.filled_at IS NULL
+      AND (slot.rater_id = ended.rater_id OR slot.rater_id IS NULL OR slot.leased_until < %(now)s)
+    RETURNING slot.id
+), counted AS (
+    UPDATE annotation_comparison comparison
+    SET filled = filled + (SELECT count(*) FROM filled),
+        is_open = is_open AND filled + (SELECT count(*) FROM filled) < overlap,
+        label_due = true
+    FROM ended WHERE comparison.id = ended.comparison_id
+), seated AS (
+    UPDATE annotation_seat seat
+    SET judged = judged + 1, seconds = seat.seconds + %(seconds)s, earned_minor = earned_minor + %(pay)s
+    FROM ended WHERE seat.id = %(seat)s
+), known AS (
+    UPDATE raters_standing standing SET gold_seen = gold_seen + 1, gold_right = gold_right + %(right)s
+    FROM ended
+    WHERE %(is_gold)s AND standing.user_id = ended.rater_id AND standing.project_id = %(project)s
+), said AS (
+    INSERT INTO annotation_judgment
+        (assignment_id, comparison_id, rater_id, guideline_version_id, swapped, revision, surplus,
+         preference, qualities, flags_a, flags_b, no_rule, rationale, seconds, key, fingerprint, created_at)
+    SELECT id, comparison_id, rater_id, guideline_version_id, swapped,
+           (SELECT count(*) FROM annotation_judgment earlier WHERE earlier.assignment_id = ended.id),
+           NOT EXISTS (SELECT 1 FROM filled),
+           %(preference)s, %(qualities)s::jsonb, %(flags_a)s::varchar[], %(flags_b)s::varchar[], %(no_rule)s,
+           %(rationale)s, %(seconds)s, %(key)s, %(fingerprint)s, %(now)s
+    FROM ended
+    ON CONFLICT (rater_id, key) DO NOTHING
+    RETURNING *
+), cited AS (
+    INSERT INTO annotation_judgment_rules (judgment_id, rule_id)
+    SELECT said.id, rule.id FROM said
+    JOIN guidelines_rule rule ON rule.version_id = said.guideline_version_id AND rule.id = ANY(%(rules)s::bigint[])
+    RETURNING rule_id
+)
+SELECT said.*, (SELECT count(*) FROM cited) AS cited FROM said
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a rater said. `shown` is on the scale as displayed: -3 is left much better, +3 right much better."""
+    """What a rater said, as displayed: of `shown` and of each quality, negative leans to the left.
+
+    `shown` is -3 (left much better) to 3 (right much better); `qualities` maps a quality's name to -1, 0 or 1.
+    """
 
     shown: int
+    qualities: Mapping[str, int] = field(default_factory=dict)
+    flags_left: tuple[str, ...] = ()
+    flags_right: tuple[str, ...] = ()
     rules: tuple[int, ...] = ()
+    no_rule: bool = False
     rationale: str = ""
     seconds: float = 0.0
 
     def fingerprint(self) -> str:
         """Tells a repeated answer from another one under the same key. Time does not make an answer another one."""
-        said = [self.shown, sorted(self.rules), self.rationale]
-        return hashlib.sha256(json.dumps(said).encode("utf-8", "surrogatepass")).hexdigest()
+        flags = [sorted(self.flags_left), sorted(self.flags_right)]
+        said = [self.shown, dict(self.qualities), flags, sorted(self.rules), self.no_rule, self.rationale]
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()
+
+    def canonical(self, *, swapped: bool) -> dict[str, Any]:
+        """The same about responses A and B, as the columns of a judgment."""
+        flags = (self.flags_right, self.flags_left) if swapped else (self.flags_left, self.flags_right)
+        return {
+            "preference": canonical(self.shown, swapped=swapped),
+            "qualities": {name: canonical(said, swapped=swapped) for name, said in self.qualities.items()},
+            "flags_a": list(flags[0]),
+            "flags_b": list(flags[1]),
+            "no_rule": self.no_rule,
+            "rationale": self.rationale,
+            "seconds": self.seconds,
+        }
 
 
 class TooLate(Exception):
@@ -53,7 +123,7 @@ class ForeignRule(Exception):
 
 
 class NothingToUndo(Exception):
-    """The judgment does not count any more: it was taken back, or a newer one took its place."""
+    """There is no answer of this rater to take back, or somebody else has the comparison now."""
 
 
 @transaction.atomic
@@ -63,48 +133,40 @@ def submit_judgment(assignment: Assignment, *, answer: Answer, key: UUID, now: d
     A late answer counts while its slot is free, and is kept as surplus otherwise; it is never dropped.
     Raises KeyReused, TooLate, ForeignRule.
     """
-    while_no_freeze(assignment.comparison.project_id)
-    seat = take_seat(assignment.comparison.project_id, assignment.rater_id)
-    earlier = list(Judgment.objects.filter(Q(key=key) | Q(assignment=assignment), rater=assignment.rater_id))
-    before = next((judgment for judgment in earlier if judgment.key == key), None)
-    if before is not None:
-        if (before.assignment_id, before.fingerprint) != (assignment.pk, answer.fingerprint()):
-            raise KeyReused("This answer was sent before with other content. The first one stands.")
-        return before
-    still_open = Assignment.objects.filter(pk=assignment.pk, state=Assignment.State.OPEN)
-    if not still_open.update(state=Assignment.State.JUDGED, ended_at=now):
-        raise TooLate("This comparison was answered before.")
-    rules = _cited(assignment, answer)
-    surplus = not _fill(assignment, now=now)
-    judgment = Judgment.objects.create(
-        assignment=assignment,
-        comparison_id=assignment.comparison_id,
-        rater_id=assignment.rater_id,
-        guideline_version_id=assignment.guideline_version_id,
-        revision=len(earlier),
-        preference=canonical(answer.shown, swapped=assignment.swapped),
-        swapped=assignment.swapped,
-        rationale=answer.rationale,
-        seconds=answer.seconds,
-        surplus=surplus,
-        key=key,
-        fingerprint=answer.fingerprint(),
-        created_at=now,
-    )
-    if rules:
-        judgment.rules.set(rules)
-    Seat.objects.filter(pk=seat.pk).update(judged=F("judged") + 1)
-    _count_gold(judgment, assignment.comparison, by=1)
-    return judgment
-
-
-def _cited(assignment: Assignment, answer: Answer) -> list[Rule]:
-    if not answer.rules:
-        return []
-    rules = list(Rule.objects.filter(version=assignment.guideline_version_id, pk__in=answer.rules))
-    if len(rules) != len(set(answer.rules)):
+    comparison = assignment.comparison
+    while_no_freeze(comparison.project_id)
+    seat = take_seat(comparison.project_id, assignment.rater_id)
+    said = answer.canonical(swapped=assignment.swapped)
+    given = {
+        **said,
+        "qualities": json.dumps(said["qualities"]),
+        "rules": list(answer.rules),
+        "assignment": assignment.pk,
+        "seat": seat.pk,
+        "project": comparison.project_id,
+        "pay": comparison.batch.pay_minor or 0,
+        "is_gold": comparison.is_gold,
+        "right": int(is_right(said["preference"], comparison)),
+        "key": str(key),
+        "fingerprint": answer.fingerprint(),
+        "now": now,
+    }
+    recorded = list(Judgment.objects.raw(RECORD, given))
+    if not recorded:
+        return _already(assignment, answer=answer, key=key)
+    if vars(recorded[0])["cited"] != len(set(answer.rules)):
         raise ForeignRule("A chosen rule is not in the guideline you were shown.")
-    return rules
+    return recorded[0]
+
+
+def _already(assignment: Assignment, *, answer: Answer, key: UUID) -> Judgment:
+    """Why nothing was recorded: the judgment that came before under this key, or a refusal that undoes everything."""
+    before = Judgment.objects.filter(rater=assignment.rater_id, key=key).first()
+    if before is None:
+        raise TooLate("This comparison was answered before.")
+    if (before.assignment_id, before.fingerprint) != (assignment.pk, answer.fingerprint()):
+        raise KeyReused("This answer was sent before with other content. The first one stands.")
+    return before
 
 
 def while_no_freeze(project_id: int) -> None:
@@ -113,52 +175,71 @@ def while_no_freeze(project_id: int) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", [SUBMITS, project_id])
 
 
-def _fill(assignment: Assignment, *, now: datetime) -> bool:
-    """Take the slot for this answer, if nobody else has or holds it. Counts it on the comparison."""
-    mine = Q(rater=assignment.rater_id) | Q(rater=None) | Q(leased_until__lt=now)
-    taken = Slot.objects.filter(mine, pk=assignment.slot_id, filled_at=None).update(
-        rater=assignment.rater_id, filled_at=now, leased_until=None
-    )
-    if not taken:
-        Comparison.objects.filter(pk=assignment.comparison_id).update(label_due=True)
-        return False
-    enough = When(filled__gte=F("overlap") - 1, then=Value(value=False))
-    Comparison.objects.filter(pk=assignment.comparison_id).update(
-        filled=F("filled") + 1, is_open=Case(enough, default=F("is_open")), label_due=True
-    )
-    return True
-
-
-def _count_gold(judgment: Judgment, comparison: Comparison, *, by: int) -> None:
-    """Keep the rater's gold score: right is the same side of the scale as the known answer."""
+def is_right(preference: int, comparison: Comparison) -> bool:
+    """Whether a canonical preference is on the same side of the scale as the known answer. False without one."""
     gold = comparison.gold_preference
-    if gold is None:
-        return
-    right = (judgment.preference > 0) - (judgment.preference < 0) == (gold > 0) - (gold < 0)
-    Standing.objects.filter(user=judgment.rater_id, project=comparison.project_id).update(
-        gold_seen=F("gold_seen") + by, gold_right=F("gold_right") + (by if right else 0)
-    )
+    return gold is not None and (preference > 0) - (preference < 0) == (gold > 0) - (gold < 0)
 
 
 @transaction.atomic
-def undo_judgment(judgment: Judgment, *, lease: timedelta, now: datetime) -> Assignment:
-    """Take a judgment back and lend its comparison again. The judgment stays, marked as withdrawn.
+def undo_answer(assignment: Assignment, *, key: UUID | None, lease: timedelta, now: datetime) -> Assignment:
+    """Take back the judgment with this key, or a skip (no key), and lend the comparison to its rater again.
 
-    Raises NothingToUndo.
+    The judgment stays, marked as withdrawn. Taking back again changes nothing. Raises NothingToUndo.
     """
-    while_no_freeze(judgment.comparison.project_id)
-    seat = take_seat(judgment.comparison.project_id, judgment.rater_id)
-    assignment = Assignment.objects.select_for_update().get(pk=judgment.assignment_id)
-    newest = Judgment.objects.filter(assignment=assignment).order_by("-revision").first()
-    if newest != judgment or Withdrawal.objects.filter(judgment=judgment).exists():
+    project_id = assignment.comparison.project_id
+    while_no_freeze(project_id)
+    seat = take_seat(project_id, assignment.rater_id)
+    assignment = (
+        Assignment.objects.select_for_update(of=("self",)).select_related("comparison__batch").get(pk=assignment.pk)
+    )
+    newest = assignment.judgments.order_by("-revision").select_related("withdrawal").first()
+    if assignment.state == Assignment.State.OPEN:
+        if key is None or (newest is not None and newest.key == key):
+            return assignment
         raise NothingToUndo("This answer was taken back before.")
+    if assignment.state == Assignment.State.SKIPPED:
+        _take_back_skip(assignment, seat, lease=lease, now=now)
+    else:
+        if newest is None or key != newest.key:
+            raise NothingToUndo("A newer answer took the place of this one.")
+        _take_back_judgment(newest, assignment, seat, lease=lease, now=now)
+    assignment.state, assignment.ended_at, assignment.expires_at = Assignment.State.OPEN, None, now + lease
+    assignment.skip_reason = ""
+    assignment.save(update_fields=["state", "ended_at", "expires_at", "skip_reason"])
+    return assignment
+
+
+def undo_judgment(judgment: Judgment, *, lease: timedelta, now: datetime) -> Assignment:
+    """Take a judgment back and lend its comparison again. Raises NothingToUndo, also when it was taken back before."""
+    if judgment.assignment is None or Withdrawal.objects.filter(judgment=judgment).exists():
+        raise NothingToUndo("This answer was taken back before.")
+    return undo_answer(judgment.assignment, key=judgment.key, lease=lease, now=now)
+
+
+def _take_back_skip(assignment: Assignment, seat: Seat, *, lease: timedelta, now: datetime) -> None:
+    free = Q(rater=None) | Q(rater=assignment.rater_id) | Q(leased_until__lt=now)
+    taken = Slot.objects.filter(free, pk=assignment.slot_id, filled_at=None, comparison__is_open=True)
+    if not taken.update(rater=assignment.rater_id, leased_until=now + lease):
+        raise NothingToUndo("Someone else has this comparison now.")
+    Seat.objects.filter(pk=seat.pk).update(skipped=F("skipped") - 1)
+
+
+def _take_back_judgment(
+    judgment: Judgment, assignment: Assignment, seat: Seat, *, lease: timedelta, now: datetime
+) -> None:
     Withdrawal.objects.create(judgment=judgment, reason="undone by the rater", at=now)
     if not judgment.surplus:
         Slot.objects.filter(pk=assignment.slot_id).update(filled_at=None, leased_until=now + lease)
         Comparison.objects.filter(pk=judgment.comparison_id).update(filled=F("filled") - 1, is_open=True)
     Comparison.objects.filter(pk=judgment.comparison_id).update(label_due=True)
-    assignment.state, assignment.ended_at, assignment.expires_at = Assignment.State.OPEN, None, now + lease
-    assignment.save(update_fields=["state", "ended_at", "expires_at"])
-    Seat.objects.filter(pk=seat.pk).update(judged=F("judged") - 1)
-    _count_gold(judgment, judgment.comparison, by=-1)
-    return assignment
+    Seat.objects.filter(pk=seat.pk).update(
+        judged=F("judged") - 1,
+        seconds=F("seconds") - judgment.seconds,
+        earned_minor=F("earned_minor") - (assignment.comparison.batch.pay_minor or 0),
+    )
+    if assignment.comparison.is_gold:
+        right = int(is_right(judgment.preference, assignment.comparison))
+        Standing.objects.filter(user=judgment.rater_id, project=assignment.comparison.project_id).update(
+            gold_seen=F("gold_seen") - 1, gold_right=F("gold_right") - right
+        )

@@ -9,7 +9,16 @@ from annotation.queries.answers import (
     task_answers_page,
 )
 from annotation.queries.asking import asks_of
-from annotation.queries.bench import Card, assignments_of, card_of, draft_of, judgments_of, undo_of
+from annotation.queries.bench import (
+    Card,
+    asks_for,
+    assignments_of,
+    cards_of,
+    draft_from,
+    judgments_of,
+    progress_of,
+    undo_of,
+)
 from annotation.queries.earnings import EarningsPage, earnings_page, earnings_rows
 from annotation.queries.feedback import FeedbackPage, feedback_page, new_feedback
 from annotation.queries.home import HomePage, home_page
@@ -26,11 +35,12 @@ __all__ = [
     "QualityPage",
     "answer_page",
     "answers_page",
+    "asks_for",
     "asks_of",
     "assignments_of",
-    "card_of",
+    "cards_of",
     "counted_judgments",
-    "draft_of",
+    "draft_from",
     "earnings_page",
     "earnings_rows",
     "feedback_page",
@@ -38,6 +48,7 @@ __all__ = [
     "judgments_of",
     "new_feedback",
     "newest_revision",
+    "progress_of",
     "quality_page",
     "task_answers_page",
     "undo_of",

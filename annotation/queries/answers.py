@@ -13,6 +13,7 @@ from django.db.models import Exists, OuterRef
 from annotation.kinds import FLAGS, IN_WORDS, LIVE, QUALITY_WORDS, RED_TEAM, Asks, canonical
 from annotation.models import Adjudication, Batch, Judgment, TaskAnswer
 from annotation.queries.bench import Side, Turn, judgments_of
+from annotation.queries.rendering import html_of
 from annotation.queries.words import first_words
 from annotation.rendering import visible
 
@@ -97,6 +98,7 @@ class AnswerPage:
     question: str
     batch: str
     turns: tuple[Turn, ...]
+    language: str
     a: Side
     b: Side
     now: Said
@@ -216,16 +218,18 @@ def answer_page(judgment: Judgment) -> AnswerPage:
     left, right = (second, first) if newest.swapped else (first, second)
     state = _state(newest)
     messages = comparison.prompt.messages
+    html = html_of({left, right, *(turn["content"] for turn in messages)})
     return AnswerPage(
         id=newest.pk,
         question=first_words(messages),
         batch=comparison.batch.name,
         turns=tuple(
-            Turn(turn["role"], visible(turn["content"]), judged=place == len(messages) - 1)
+            Turn(turn["role"], html[turn["content"]], judged=place == len(messages) - 1)
             for place, turn in enumerate(messages)
         ),
-        a=Side(visible(left), len(left.split()), comparison.prompt.language),
-        b=Side(visible(right), len(right.split()), comparison.prompt.language),
+        language=comparison.prompt.language,
+        a=Side(html[left], left, len(left.split())),
+        b=Side(html[right], right, len(right.split())),
         now=said[0],
         earlier=tuple(said[1:]),
         state=state,

@@ -8,20 +8,26 @@ from __future__ import annotations
 import statistics
 import uuid
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 
-from annotation.kinds import IN_WORDS, SKIP_REASONS, Asks, Step, canonical
-from annotation.models import Assignment, Judgment, Seat
-from annotation.rendering import visible
+from annotation.kinds import IN_WORDS, SKIP_REASONS, Asks, canonical
+from annotation.models import Assignment, Judgment
+from annotation.queries.rendering import html_of
 from guidelines.models import Rule
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from django.utils.safestring import SafeString
+
     from raters.models import Project, User
 
 SET_SIZE = 40  # comparisons that a rater sees as one stretch of work
 PACE_FROM = 20  # judgments that the time left is estimated from
+LONG_WORDS = 900  # an answer longer than this is clipped, and the other one with it
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +35,17 @@ class Turn:
     """One message of the conversation."""
 
     role: str
-    text: str
+    html: SafeString
     judged: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One response, as text with invisible characters made visible."""
+    """One response: safe html to show, and the exact text behind it."""
 
-    text: str
+    html: SafeString
+    raw: str
     words: int
-    lang: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +84,9 @@ class Reason:
     label: str
 
 
+REASONS = tuple(Reason(value, label) for value, label in SKIP_REASONS.items() if value != "skip")
+
+
 @dataclass(frozen=True, slots=True)
 class Card:
     """All a rater may see of an assignment, in the order to show it: `a` is what stands on the left."""
@@ -85,28 +94,32 @@ class Card:
     assignment_id: int
     key: str
     batch: Named
+    is_sensitive: bool
     turns: tuple[Turn, ...]
+    language: str
     a: Side
     b: Side
-    progress: Progress
+    clip: bool
     guideline: Named
     rules: tuple[RuleChip, ...]
-    steps: tuple[Step, ...]
+    asks: Asks
     ask_rationale: bool
     reasons: tuple[Reason, ...]
+    draft: dict[str, list[str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Undo:
-    """The judgment that can still be taken back, in words."""
+    """The last answer, in words. `key` names the judgment; a skip has none."""
 
-    judgment_id: int
+    assignment_id: int
+    key: str
     text: str
 
 
 def assignments_of(rater: User, project: Project) -> QuerySet[Assignment]:
     """The only assignments this rater may touch. Every door starts here."""
-    return Assignment.objects.filter(rater=rater, comparison__project=project).select_related("comparison__project")
+    return Assignment.objects.filter(rater=rater, comparison__project=project).select_related("comparison__batch")
 
 
 def judgments_of(rater: User, project: Project) -> QuerySet[Judgment]:
@@ -116,99 +129,133 @@ def judgments_of(rater: User, project: Project) -> QuerySet[Judgment]:
     )
 
 
-def card_of(assignment: Assignment, project: Project) -> Card:
-    """Shape an assignment for the page."""
-    version = assignment.guideline_version_id
-    shown = Assignment.objects.values_list(
+def asks_for(assignment: Assignment) -> Asks:
+    """What is asked on this assignment. Of one from `assignments_of` it costs no statement."""
+    return Asks.read(assignment.comparison.batch.asks)
+
+
+def cards_of(assignments: Sequence[int]) -> list[Card]:
+    """Shape these assignments for the page, in this order. Two statements, however many there are."""
+    shown = Assignment.objects.filter(pk__in=assignments).values_list(
+        "pk",
+        "swapped",
+        "draft",
         "comparison__prompt__messages",
         "comparison__prompt__language",
         "comparison__response_a__text",
         "comparison__response_b__text",
         "comparison__batch",
         "comparison__batch__name",
+        "comparison__batch__is_sensitive",
+        "comparison__batch__asks",
+        "guideline_version",
         "guideline_version__guideline__name",
         "guideline_version__major",
         "guideline_version__minor",
-        "comparison__batch__asks",
-    ).get(pk=assignment.pk)
-    messages, language, first, second, batch, batch_name, guideline, major, minor, asks = shown
+    )
+    rows = {row[0]: row for row in shown}
+    texts = {text for row in rows.values() for text in (row[5], row[6], *(turn["content"] for turn in row[3]))}
+    html = html_of(texts)
+    return [_card(rows[pk], html) for pk in assignments if pk in rows]
+
+
+def _card(row: tuple, html: dict[str, SafeString]) -> Card:  # type: ignore[type-arg]  # a row of fifteen columns
+    pk, swapped, draft, messages, language, first, second, batch, batch_name, sensitive, asks, *guideline = row
+    version, guideline_name, major, minor = guideline
+    left, right = (second, first) if swapped else (first, second)
     asked = Asks.read(asks)
-    left, right = (second, first) if assignment.swapped else (first, second)
-    rules = Rule.objects.filter(version=version).values_list("pk", "number", "title")
+    sides = [Side(html[text], text, len(text.split())) for text in (left, right)]
+    last = len(messages) - 1
     return Card(
-        assignment_id=assignment.pk,
+        assignment_id=pk,
         key=str(uuid.uuid4()),
         batch=Named(batch, batch_name),
-        turns=_turns(messages),
-        a=_side(left, language),
-        b=_side(right, language),
-        progress=_progress(project, assignment.rater_id),
-        guideline=Named(version, guideline, f"{major}.{minor}"),
-        rules=tuple(RuleChip(*rule) for rule in rules),
-        steps=asked.scale,
+        is_sensitive=sensitive,
+        turns=tuple(
+            Turn(message["role"], html[message["content"]], judged=place == last)
+            for place, message in enumerate(messages)
+        ),
+        language=language,
+        a=sides[0],
+        b=sides[1],
+        clip=max(side.words for side in sides) > LONG_WORDS,
+        guideline=Named(version, guideline_name, f"{major}.{minor}"),
+        rules=_rules_of(version),
+        asks=asked,
         # the id decides, so a reload asks the same; it says nothing about the item
-        ask_rationale=asked.asks_rationale(assignment.pk),
-        reasons=tuple(Reason(value, label) for value, label in list(SKIP_REASONS.items())[1:]),
+        ask_rationale=asked.asks_rationale(pk),
+        reasons=REASONS,
+        draft=draft or {},
     )
 
 
-def _turns(messages: list[dict[str, str]]) -> tuple[Turn, ...]:
-    last = len(messages) - 1
+@lru_cache(maxsize=64)
+def _rules_of(version_id: int) -> tuple[RuleChip, ...]:
+    """The rules of a published version: the database refuses to change them, so a process asks once."""
     return tuple(
-        Turn(message["role"], visible(message["content"]), judged=position == last)
-        for position, message in enumerate(messages)
+        RuleChip(*rule) for rule in Rule.objects.filter(version=version_id).values_list("pk", "number", "title")
     )
 
 
-def _side(text: str, language: str) -> Side:
-    return Side(visible(text), len(text.split()), language)
-
-
-def _progress(project: Project, rater_id: int) -> Progress:
-    judged, skipped = Seat.objects.values_list("judged", "skipped").get(project=project, rater=rater_id)
+def progress_of(project: Project, rater: User, *, judged: int, skipped: int) -> Progress:
+    """Where the rater is, from the counters of their seat and the last stretch. One statement."""
     done = (judged + skipped) % SET_SIZE
+    newest = Judgment.objects.filter(assignment=OuterRef("pk")).order_by("-revision").values("seconds")[:1]
     recent = list(
-        Assignment.objects.filter(rater=rater_id, comparison__project=project, ended_at__isnull=False)
+        Assignment.objects.filter(rater=rater, comparison__project=project, ended_at__isnull=False)
         .order_by("-ended_at")
-        .values_list("state", flat=True)[:done]
+        .annotate(seconds=Subquery(newest))
+        .values_list("state", "seconds")[: max(done, PACE_FROM)]
     )
     names = {Assignment.State.JUDGED: "done", Assignment.State.SKIPPED: "skipped"}
-    ticks = [names[Assignment.State(state)] for state in reversed(recent)]
+    ticks = [names[Assignment.State(state)] for state, _ in reversed(recent[:done])]
     ticks += ["current"] + ["todo"] * (SET_SIZE - len(ticks) - 1)
-    return Progress(done, SET_SIZE, tuple(ticks), minutes_left(project, rater_id, items=SET_SIZE - done))
+    pace = [seconds for state, seconds in recent if state == Assignment.State.JUDGED and seconds is not None]
+    return Progress(done, SET_SIZE, tuple(ticks), _minutes(pace[:PACE_FROM], items=SET_SIZE - done))
 
 
 def minutes_left(project: Project, rater_id: int, *, items: int) -> int | None:
     """At the rater's own pace; None before there is one."""
-    seconds = list(
-        Judgment.objects.filter(rater=rater_id, comparison__project=project)
-        .order_by("-id")
-        .values_list("seconds", flat=True)[:PACE_FROM]
-    )
-    if len(seconds) < 3:
-        return None
-    return max(1, round(statistics.median(seconds) * items / 60))
+    recent = Judgment.objects.filter(rater=rater_id, comparison__project=project).order_by("-id")
+    return _minutes(list(recent.values_list("seconds", flat=True)[:PACE_FROM]), items=items)
+
+
+def _minutes(seconds: Sequence[float], *, items: int) -> int | None:
+    return max(1, round(statistics.median(seconds) * items / 60)) if len(seconds) >= 3 else None
 
 
 def undo_of(rater: User, project: Project) -> Undo | None:
-    """The last answer, as it stood on the screen, if it still counts: only that one can be undone."""
+    """The last answer or skip, as it stood on the screen, if it can be taken back: only that one can."""
     last = (
-        Judgment.objects.filter(rater=rater, comparison__project=project, withdrawal=None)
-        .order_by("-pk")
-        .values_list("pk", "preference", "swapped")
+        assignments_of(rater, project)
+        .filter(comparison__batch__kind="pairwise")
+        .exclude(state=Assignment.State.OPEN)
+        .order_by("-ended_at")
         .first()
     )
     if last is None:
         return None
-    judgment_id, preference, swapped = last
-    return Undo(judgment_id, f"Sent: {IN_WORDS[canonical(preference, swapped=swapped)]}")
+    if last.state == Assignment.State.SKIPPED:
+        return Undo(last.pk, "", "Skipped")
+    said = Judgment.objects.filter(assignment=last, withdrawal=None).order_by("-revision").first()
+    if said is None:
+        return None
+    return Undo(last.pk, str(said.key), f"Sent: {IN_WORDS[canonical(said.preference, swapped=said.swapped)]}")
 
 
-def draft_of(judgment: Judgment) -> dict[str, object]:
+def draft_from(judgment: Judgment) -> dict[str, list[str]]:
     """The form as it stood when the judgment was sent, so that undo gives the draft back."""
+    flags = (judgment.flags_b, judgment.flags_a) if judgment.swapped else (judgment.flags_a, judgment.flags_b)
     return {
-        "preference": canonical(judgment.preference, swapped=judgment.swapped),
-        "rules": list(judgment.rules.values_list("pk", flat=True)),
-        "rationale": judgment.rationale,
-        "seconds": judgment.seconds,
+        "preference": [str(canonical(judgment.preference, swapped=judgment.swapped))],
+        **{
+            f"quality_{name}": [str(canonical(said, swapped=judgment.swapped))]
+            for name, said in judgment.qualities.items()
+        },
+        "flags_left": flags[0],
+        "flags_right": flags[1],
+        "rules": [str(pk) for pk in judgment.rules.values_list("pk", flat=True)],
+        "no_rule": ["on"] if judgment.no_rule else [],
+        "rationale": [judgment.rationale],
+        "seconds": [str(judgment.seconds)],
     }

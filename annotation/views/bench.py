@@ -1,4 +1,8 @@
-"""Doors of the bench: comparing two responses."""
+"""Doors of the bench: comparing two responses.
+
+A browser with script says which comparisons it holds (`X-Tare-Holds`, ids) and how many it wants to hold
+(`X-Tare-Ahead`), and is answered with the cards it lacks; one without script is sent back to the page.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +10,27 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from annotation import actions, queries
-from annotation.forms import JudgmentForm, SkipForm
+from annotation.forms import JudgmentForm, SkipForm, UndoForm, draft_of, initial_of
 from annotation.models import Assignment
 from raters.doors import person, project_or_404
 from raters.models import Project, Role
 
 if TYPE_CHECKING:
-    from django import forms
+    from collections.abc import Sequence
+
+    from django.forms import Form
+
+HOLDS, AHEAD, KEY = "X-Tare-Holds", "X-Tare-Ahead", "Idempotency-Key"
+USUALLY_AHEAD = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,35 +39,49 @@ class Empty:
 
     title: str
     text: str
+    href: str = ""
+    action: str = ""
 
 
 @require_safe
 @login_required
 def rate(request: HttpRequest, slug: str) -> HttpResponse:
-    """The bench with the next comparison."""
-    return _next(request, project_or_404(request, slug, Role.RATER))
+    """The bench, with the comparisons this rater holds."""
+    project = project_or_404(request, slug, Role.RATER)
+    queue = _queue(request, project)
+    if isinstance(queue.refusal, actions.MustReadFirst) and not queue.ids:
+        return redirect("guideline", slug=project.slug, version_id=queue.refusal.version.pk)
+    return _page(request, project, queue)
+
+
+@require_safe
+@login_required
+def cards(request: HttpRequest, slug: str) -> HttpResponse:
+    """The cards a browser with script lacks."""
+    project = project_or_404(request, slug, Role.RATER)
+    return _cards(request, project, _queue(request, project))
 
 
 @require_POST
 @login_required
 def submit(request: HttpRequest, slug: str, assignment_id: int) -> HttpResponse:
-    """Take a judgment; the answer is the next card, already leased."""
+    """Take a judgment; a browser with script gets the next card, already leased."""
     project = project_or_404(request, slug, Role.RATER)
     assignment = get_object_or_404(queries.assignments_of(person(request), project), pk=assignment_id)
-    form = JudgmentForm(request.POST)
+    form = JudgmentForm(_with_key(request), asks=queries.asks_for(assignment), number=assignment.pk)
     if not form.is_valid():
-        return _bench(request, project, assignment, form=form, status=422)
+        return _again(request, project, assignment, form)
     try:
-        actions.submit_judgment(assignment, answer=form.answer(), key=form.cleaned_data["key"], now=timezone.now())
-    except actions.ForeignRule as refusal:
-        form.add_error("rules", str(refusal))
-        return _bench(request, project, assignment, form=form, status=422)
-    except actions.KeyReused as refusal:
-        form.add_error(None, str(refusal))
-        return _bench(request, project, assignment, form=form, status=422)
+        judgment = actions.submit_judgment(
+            assignment, answer=form.answer(), key=form.cleaned_data["key"], now=timezone.now()
+        )
+    except (actions.ForeignRule, actions.KeyReused) as refusal:
+        form.add_error("rules" if isinstance(refusal, actions.ForeignRule) else None, str(refusal))
+        return _again(request, project, assignment, form)
     except actions.TooLate as refusal:
-        return _next(request, project, notice=str(refusal), status=409)
-    return _sent(request, project)
+        return _refused(request, project, str(refusal))
+    notice = "Someone settled this one first. Your answer was kept." if judgment.surplus else ""
+    return _done(request, project, notice=notice, status=201)
 
 
 @require_POST
@@ -67,66 +92,197 @@ def skip(request: HttpRequest, slug: str, assignment_id: int) -> HttpResponse:
     assignment = get_object_or_404(queries.assignments_of(person(request), project), pk=assignment_id)
     form = SkipForm(request.POST)
     if not form.is_valid():
-        return _bench(request, project, assignment, form=form, status=422)
+        return _again(request, project, assignment, form)
     try:
         actions.skip(assignment, reason=form.cleaned_data["reason"], now=timezone.now())
     except actions.AlreadyEnded as refusal:
-        return _next(request, project, notice=str(refusal), status=409)
-    return _sent(request, project)
+        return _refused(request, project, str(refusal))
+    return _done(request, project)
 
 
 @require_POST
 @login_required
-def undo(request: HttpRequest, slug: str, judgment_id: int) -> HttpResponse:
-    """Take the last judgment back and show its comparison again."""
+def undo(request: HttpRequest, slug: str, assignment_id: int) -> HttpResponse:
+    """Take the last answer back and show its comparison again, as it stood."""
     project = project_or_404(request, slug, Role.RATER)
-    judgment = get_object_or_404(queries.judgments_of(person(request), project), pk=judgment_id)
+    assignment = get_object_or_404(queries.assignments_of(person(request), project), pk=assignment_id)
+    form = UndoForm(request.POST)
+    if not form.is_valid():
+        return _refused(request, project, "This answer has no key, so it cannot be found.")
+    lease = timedelta(seconds=project.lease_seconds)
     try:
-        assignment = actions.undo_judgment(judgment, lease=timedelta(seconds=project.lease_seconds), now=timezone.now())
+        actions.undo_answer(assignment, key=form.cleaned_data["key"], lease=lease, now=timezone.now())
     except actions.NothingToUndo as refusal:
-        return _next(request, project, notice=str(refusal), status=409)
-    return _bench(request, project, assignment, form=JudgmentForm(initial=queries.draft_of(judgment)))
+        return _refused(request, project, str(refusal))
+    return _done(request, project, first=assignment.pk)
 
 
-def _sent(request: HttpRequest, project: Project) -> HttpResponse:
-    """After a write: the next card at once with htmx, a redirect for a browser without script."""
-    return _next(request, project) if request.htmx else redirect("rate", slug=project.slug)  # type: ignore[attr-defined]
+@require_http_methods(["PUT"])
+@login_required
+def draft(request: HttpRequest, slug: str, assignment_id: int) -> HttpResponse:
+    """Keep what is on the screen. A draft of an answer that was sent already is let go of."""
+    project = project_or_404(request, slug, Role.RATER)
+    assignment = get_object_or_404(queries.assignments_of(person(request), project), pk=assignment_id)
+    kept = draft_of(QueryDict(request.body), asks=queries.asks_for(assignment))
+    if kept is None:
+        return HttpResponse("This draft is too long to keep.", status=413, content_type="text/plain; charset=utf-8")
+    actions.keep_draft(assignment, draft=kept)
+    return HttpResponse(status=204)
 
 
-def _next(request: HttpRequest, project: Project, *, notice: str = "", status: int = 200) -> HttpResponse:
-    try:
-        assignment = actions.lend_next(project, rater=person(request), now=timezone.now())
-    except actions.MustReadFirst as refusal:
-        reading = redirect("guideline", slug=project.slug, version_id=refusal.version.pk)
-        if request.htmx:  # type: ignore[attr-defined]
-            return HttpResponse(headers={"HX-Redirect": reading.url})
-        return reading
-    except actions.Paused as refusal:
-        empty = Empty("Your work here is paused", str(refusal))
-        return _bench(request, project, None, empty=empty, notice=notice, status=status)
-    except actions.NothingLeft as refusal:
-        text = f"{refusal} New comparisons appear here when the next batch opens."
-        return _bench(request, project, None, empty=Empty("All done", text), notice=notice, status=status)
-    return _bench(request, project, assignment, notice=notice, status=status)
+@require_POST
+@login_required
+def leases(request: HttpRequest, slug: str) -> JsonResponse:
+    """Keep the comparisons on the screen and ahead of it. Says which the rater still holds."""
+    project = project_or_404(request, slug, Role.RATER)
+    kept = actions.keep_leases(project, rater=person(request), assignments=_held_by(request), now=timezone.now())
+    return JsonResponse({"held": sorted(kept)})
 
 
-def _bench(
+@require_safe
+@login_required
+def source(request: HttpRequest, slug: str, assignment_id: int, side: str) -> HttpResponse:
+    """One response of a comparison, byte for byte as it was stored."""
+    project = project_or_404(request, slug, Role.RATER)
+    assignment = get_object_or_404(queries.assignments_of(person(request), project), pk=assignment_id)
+    (card,) = queries.cards_of([assignment.pk])
+    if side not in ("a", "b"):
+        raise Http404("No such response.")
+    text = (card.a if side == "a" else card.b).raw
+    return HttpResponse(text.encode("utf-8", "surrogatepass"), content_type="text/plain; charset=utf-8")
+
+
+def _with_key(request: HttpRequest) -> QueryDict:
+    """The form, with the key of the header when one came: forms without script carry theirs in a field."""
+    data = request.POST.copy()
+    if KEY in request.headers:
+        data["key"] = request.headers[KEY]
+    return data
+
+
+def _has_script(request: HttpRequest) -> bool:
+    return HOLDS in request.headers
+
+
+def _held_by(request: HttpRequest) -> list[int]:
+    """The ids a browser says it holds; whatever is no id is not one."""
+    words = request.headers.get(HOLDS, "").split(",")[: 2 * actions.MOST_AHEAD]
+    return [int(word) for word in words if word.isascii() and word.isdigit() and len(word) < 19]
+
+
+def _batch_in(request: HttpRequest) -> int | None:
+    asked = request.GET.get("batch", "")
+    return int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 19 else None
+
+
+def _queue(request: HttpRequest, project: Project) -> actions.Queue:
+    asked = request.headers.get(AHEAD, "")
+    ahead = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 3 else USUALLY_AHEAD
+    return actions.lend_ahead(
+        project, rater=person(request), ahead=max(1, ahead), batch=_batch_in(request), now=timezone.now()
+    )
+
+
+def _done(
+    request: HttpRequest, project: Project, *, notice: str = "", status: int = 200, first: int | None = None
+) -> HttpResponse:
+    """After a write: the cards the browser lacks, or the page again for one without script."""
+    if _has_script(request):
+        return _cards(request, project, _queue(request, project), notice=notice, status=status)
+    if first is not None:
+        return _page(request, project, _queue(request, project), first=first, notice=notice)
+    return redirect("rate", slug=project.slug)
+
+
+def _refused(request: HttpRequest, project: Project, why: str) -> HttpResponse:
+    """409: what was sent does not count; the work goes on."""
+    queue = _queue(request, project)
+    answer = _cards if _has_script(request) else _page
+    return answer(request, project, queue, notice=why, status=409)
+
+
+def _again(request: HttpRequest, project: Project, assignment: Assignment, form: Form) -> HttpResponse:
+    """422: the same card with what is missing, and all that was said."""
+    (card,) = queries.cards_of([assignment.pk])
+    asked = form if isinstance(form, JudgmentForm) else _fresh(card, errors=form)
+    context = {"project": project, "card": card, "form": asked}
+    if _has_script(request):
+        return render(request, "annotation/_cards.html", {"project": project, "cards": [(card, asked)]}, status=422)
+    queue = _queue(request, project)
+    return render(request, "annotation/bench.html", context | _frame(request, project, queue), status=422)
+
+
+def _fresh(card: queries.Card, *, errors: Form | None = None) -> JudgmentForm:
+    """The form of a card that was not sent yet, with its draft; or with what was wrong with a skip."""
+    form = JudgmentForm(asks=card.asks, number=card.assignment_id, initial=initial_of(card.draft))
+    form.skip_errors = errors.errors.get("reason") if errors else None
+    return form
+
+
+def _with_forms(ids: Sequence[int]) -> list[tuple[queries.Card, JudgmentForm]]:
+    return [(card, _fresh(card)) for card in queries.cards_of(ids)] if ids else []
+
+
+def _cards(
+    request: HttpRequest, project: Project, queue: actions.Queue, *, notice: str = "", status: int = 200
+) -> HttpResponse:
+    lacking = [pk for pk in queue.ids if pk not in set(_held_by(request))]
+    context = {
+        "project": project,
+        "cards": _with_forms(lacking),
+        "order": ",".join(map(str, queue.ids)),
+        "empty": _empty(project, queue),
+        "notice": notice,
+        "progress": queries.progress_of(
+            project, person(request), judged=queue.place.judged, skipped=queue.place.skipped
+        ),
+    }
+    return render(request, "annotation/_cards.html", context, status=status)
+
+
+def _page(
     request: HttpRequest,
     project: Project,
-    assignment: Assignment | None,
+    queue: actions.Queue,
     *,
-    form: forms.Form | None = None,
-    empty: Empty | None = None,
+    first: int | None = None,
     notice: str = "",
     status: int = 200,
 ) -> HttpResponse:
+    ids = sorted(queue.ids, key=lambda pk: pk != first)
+    cards = _with_forms(ids)
     context = {
         "project": project,
-        "card": queries.card_of(assignment, project) if assignment else None,
-        "form": form or JudgmentForm(),
-        "empty": empty,
+        "card": cards[0][0] if cards else None,
+        "form": cards[0][1] if cards else None,
+        "cards": cards[1:],
         "notice": notice,
-        "undo": queries.undo_of(person(request), project),
+        **_frame(request, project, queue),
     }
-    template = "annotation/_bench.html" if request.htmx else "annotation/bench.html"  # type: ignore[attr-defined]
-    return render(request, template, context, status=status)
+    return render(request, "annotation/bench.html", context, status=status)
+
+
+def _frame(request: HttpRequest, project: Project, queue: actions.Queue) -> dict[str, object]:
+    """What stands around the card."""
+    rater = person(request)
+    return {
+        "empty": _empty(project, queue),
+        "undo": queries.undo_of(rater, project),
+        "progress": queries.progress_of(project, rater, judged=queue.place.judged, skipped=queue.place.skipped),
+        "batch": _batch_in(request),
+        "csrf_cookie": settings.CSRF_COOKIE_NAME,
+        "opened_at": f"{timezone.now().timestamp():.6f}",
+    }
+
+
+def _empty(project: Project, queue: actions.Queue) -> Empty | None:
+    """What to say once the last card is answered; None while there is more."""
+    refusal = queue.refusal
+    if refusal is None:
+        return None
+    if isinstance(refusal, actions.MustReadFirst):
+        address = reverse("guideline", args=[project.slug, refusal.version.pk])
+        return Empty("A guideline to read", "Read this version and confirm it, then work goes on.", address, "Read it")
+    if isinstance(refusal, actions.Paused):
+        return Empty("Your work here is paused", str(refusal))
+    return Empty("All done", f"{refusal} New comparisons appear here when the next batch opens.")

@@ -94,8 +94,11 @@ class TestSkipping:
         lent = make.assignment(ada, project)
         actions.skip(lent, reason="skip", now=make.now())
 
+        actions.skip(lent, reason="skip", now=make.now())
+
+        assert Seat.objects.get(rater=ada).skipped == 1
         with pytest.raises(actions.AlreadyEnded):
-            actions.skip(lent, reason="skip", now=make.now())
+            actions.skip(lent, reason="broken", now=make.now())
 
 
 class TestJudging:
