@@ -18,6 +18,7 @@ urlpatterns = [
     path("p/<slug:slug>/answers/", answers.answers, name="answers"),
     path("p/<slug:slug>/answers/other/", answers.task_answers, name="task_answers"),
     path("p/<slug:slug>/answers/<int:judgment_id>/", answers.answer, name="answer"),
+    path("p/<slug:slug>/answers/<int:judgment_id>/revision/", answers.revise, name="revise"),
     path("p/<slug:slug>/feedback/", home.feedback, name="feedback"),
     path("p/<slug:slug>/earnings/", home.earnings, name="earnings"),
     path("p/<slug:slug>/earnings/csv/", home.earnings_csv, name="earnings_csv"),

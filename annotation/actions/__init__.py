@@ -42,6 +42,7 @@ from annotation.actions.lending import (
     lend_next,
     skip,
 )
+from annotation.actions.revising import Frozen, NotRevisable, freeze_judgments, revise_judgment
 from annotation.importers.prompts import NewPrompt
 
 __all__ = [
@@ -52,23 +53,26 @@ __all__ = [
     "BadLines",
     "BadPair",
     "ForeignRule",
+    "Frozen",
     "Imported",
     "JudgedItThemselves",
     "KeyReused",
     "MustReadFirst",
     "NewPrompt",
     "NotEnoughPanels",
+    "NotRevisable",
     "NothingLeft",
     "NothingToUndo",
     "Paused",
-    "TooLate",
     "Queue",
+    "TooLate",
     "UnknownPrompt",
     "add_prompts",
     "adjudicate",
     "close_batch",
     "close_finished_batches",
     "fold_labels",
+    "freeze_judgments",
     "import_demonstrations",
     "import_prompts",
     "keep_draft",
@@ -77,6 +81,7 @@ __all__ = [
     "lend_next",
     "mark_gold",
     "open_batch",
+    "revise_judgment",
     "skip",
     "store_responses",
     "submit_judgment",

@@ -12,7 +12,7 @@ from django.db.models import Exists, OuterRef
 
 from annotation.kinds import FLAGS, IN_WORDS, LIVE, QUALITY_WORDS, RED_TEAM, Asks, canonical
 from annotation.models import Adjudication, Batch, Judgment, TaskAnswer
-from annotation.queries.bench import Side, Turn, judgments_of
+from annotation.queries.bench import RuleChip, Side, Turn, draft_from, judgments_of, rules_of
 from annotation.queries.rendering import html_of
 from annotation.queries.words import first_words
 from annotation.rendering import visible
@@ -109,6 +109,11 @@ class AnswerPage:
     can_edit: bool
     guideline: str
     version_id: int
+    assignment_id: int
+    asks: Asks
+    ask_rationale: bool
+    rules: tuple[RuleChip, ...]
+    draft: dict[str, list[str]]
 
 
 def _given(rater: User, project: Project) -> QuerySet[Judgment]:
@@ -212,7 +217,8 @@ def answer_page(judgment: Judgment) -> AnswerPage:
     revisions = list(
         Judgment.objects.filter(assignment=newest.assignment_id).order_by("-revision").prefetch_related("rules")
     )
-    labels = {quality.name: quality.label for quality in Asks.read(comparison.batch.asks).qualities}
+    asks = Asks.read(comparison.batch.asks)
+    labels = {quality.name: quality.label for quality in asks.qualities}
     said = [_said(revision, labels) for revision in revisions]
     first, second = comparison.response_a.text, comparison.response_b.text
     left, right = (second, first) if newest.swapped else (first, second)
@@ -238,6 +244,11 @@ def answer_page(judgment: Judgment) -> AnswerPage:
         can_edit=state in ("open", "late"),
         guideline=f"{newest.guideline_version.guideline.name} {newest.guideline_version.label}",
         version_id=newest.guideline_version_id,
+        assignment_id=newest.assignment.pk,
+        asks=asks,
+        ask_rationale=asks.asks_rationale(newest.assignment.pk),
+        rules=rules_of(newest.guideline_version_id),
+        draft=draft_from(newest),
     )
 
 
