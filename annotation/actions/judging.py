@@ -14,6 +14,7 @@ from django.db.models import F, Q
 from annotation.actions.lending import take_seat
 from annotation.kinds import canonical
 from annotation.models import Assignment, Comparison, Judgment, Seat, Slot, Withdrawal
+from annotation.queries.bench import draft_from
 from raters.models import Standing
 
 if TYPE_CHECKING:
@@ -204,9 +205,10 @@ def undo_answer(assignment: Assignment, *, key: UUID | None, lease: timedelta, n
         if newest is None or key != newest.key:
             raise NothingToUndo("A newer answer took the place of this one.")
         _take_back_judgment(newest, assignment, seat, lease=lease, now=now)
+        assignment.draft = draft_from(newest)
     assignment.state, assignment.ended_at, assignment.expires_at = Assignment.State.OPEN, None, now + lease
     assignment.skip_reason = ""
-    assignment.save(update_fields=["state", "ended_at", "expires_at", "skip_reason"])
+    assignment.save(update_fields=["state", "ended_at", "expires_at", "skip_reason", "draft"])
     return assignment
 
 

@@ -113,7 +113,7 @@
   }
   function handledByBrowser(event) { // Enter presses the focused control; arrows already move a focused radio
     if (event.key === "Enter") return event.target.matches("button, a, summary, input:not([type=radio])");
-    return event.key.startsWith("Arrow") && event.target.matches("[type=radio]");
+    return event.key.startsWith("Arrow") && !digit(event) && event.target.matches("[type=radio]");
   }
   function escape(event) {
     if (!$("#drawer").hidden) return drawer(false);
@@ -516,7 +516,8 @@
   }
   function takeRule(input) { // the first rule that fits is toggled, and the box is ready for another
     const first = all("#judge .rules .chip:not([hidden]) [name=rules]")[0];
-    if (!first || !input.value.trim()) return;
+    if (!input.value.trim()) { input.blur(); return send(); }
+    if (!first) return say("No rule has this number or word.");
     first.click();
     say(`${first.parentElement.textContent.trim()}: ${first.checked ? "chosen" : "not chosen"}`);
     input.value = "";

@@ -29,13 +29,23 @@ def place(page: Page) -> int:
     return int(page.locator(".prog b").inner_text())
 
 
+def settle(page: Page) -> None:
+    """Wait until the server has everything: the page itself goes on at once."""
+    for _ in range(200):
+        if not page.evaluate("outbox.waiting().then((left) => left.length)"):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError("ten seconds later there are still answers on their way")
+
+
 def judge(page: Page, key: str) -> None:
-    """Choose a step and send, by keyboard, and wait for the next card."""
+    """Choose a step and send, by keyboard, wait for the next card, and for the server to have the answer."""
     before = place(page)
     page.wait_for_timeout(GUARD)
     page.keyboard.press(key)
     page.keyboard.press("Enter")
     expect(page.locator(".prog b")).to_have_text(str(before + 1))
+    settle(page)
 
 
 def test_five_comparisons_by_keyboard_with_an_undo(bench: Page) -> None:
@@ -44,6 +54,7 @@ def test_five_comparisons_by_keyboard_with_an_undo(bench: Page) -> None:
     bench.wait_for_timeout(GUARD)
     bench.keyboard.press("u")
     expect(bench.locator("[name=preference]:checked")).to_have_value("3")
+    settle(bench)
     judge(bench, "Numpad4")
     judge(bench, "5")
 
@@ -94,18 +105,22 @@ def test_two_quick_enters_send_one_judgment(bench: Page) -> None:
     bench.keyboard.press("3")
     bench.keyboard.press("Enter")
     bench.wait_for_timeout(GUARD)
+    settle(bench)
 
     assert Judgment.objects.count() == 1
 
 
 def test_nothing_is_chosen_on_the_next_card(bench: Page) -> None:
     bench.keyboard.press("d")
-    bench.keyboard.press("Space")
+    bench.keyboard.type("2.1")
+    bench.keyboard.press("Enter")
+    expect(bench.locator("[name=rules]:checked")).to_have_count(1)
+    bench.keyboard.press("Escape")
     judge(bench, "7")
 
     assert bench.locator("[name=preference]:checked, [name=rules]:checked").count() == 0
     assert bench.evaluate("document.activeElement.tagName") == "H1"
-    expect(bench.locator("#live")).to_contain_text("Sent. Comparison 2 of")
+    expect(bench.locator("#live")).to_contain_text("Item 1 sent: B much better. Comparison 2 of")
 
 
 def test_a_send_that_gets_no_answer_is_repeated_and_counts_once(bench: Page, seen: Seen) -> None:
@@ -122,9 +137,11 @@ def test_a_send_that_gets_no_answer_is_repeated_and_counts_once(bench: Page, see
     bench.wait_for_timeout(GUARD)
     bench.keyboard.press("6")
     bench.keyboard.press("Enter")
-    expect(bench.locator("#unsent")).to_contain_text("Not sent yet, trying again")
-    expect(bench.locator(".prog b")).to_have_text("2", timeout=10_000)
-    expect(bench.locator("#unsent")).to_be_hidden()
+    expect(bench.locator(".prog b")).to_have_text("2")
+    expect(bench.locator("[data-note=offline]")).to_contain_text("Not sent yet, trying again. 1 answer waits")
+    settle(bench)
+    expect(bench.locator("[data-note=offline]")).to_have_count(0)
+    expect(bench.locator("[data-note=back]")).to_contain_text("Your answer was sent once")
 
     assert Judgment.objects.count() == 1
     assert all("Failed to fetch" in text for text in seen.refusals())
@@ -137,6 +154,7 @@ def test_a_comparison_can_be_handed_back_with_a_reason(bench: Page) -> None:
     bench.keyboard.press("Tab")
     bench.keyboard.press("Enter")
     expect(bench.locator(".prog b")).to_have_text("2")
+    settle(bench)
 
     assert list(Assignment.objects.exclude(skip_reason="").values_list("state", flat=True)) == ["skipped"]
 
@@ -146,15 +164,6 @@ def test_active_time_is_counted(bench: Page) -> None:
     judge(bench, "1")
 
     assert 1.0 < Judgment.objects.get().seconds < 10.0
-
-
-def test_single_keys_can_be_switched_off(bench: Page) -> None:
-    bench.keyboard.press("?")
-    bench.click("#shortcuts .opt")
-    bench.keyboard.press("Escape")
-    bench.keyboard.press("5")
-
-    assert bench.locator("[name=preference]:checked").count() == 0
 
 
 @pytest.mark.parametrize("script", [True, False])
@@ -171,17 +180,6 @@ def test_on_a_phone_one_response_is_shown_and_the_other_is_a_tap_away(
     page.click("[data-send]")
 
     expect(page.locator("h1")).to_have_text("All done")
+    if script:
+        settle(page)
     assert Judgment.objects.count() == 1
-
-
-def test_hostile_text_stays_text(visit_as: Callable[..., Page], project: Project, ada: User) -> None:
-    hostile = "<img src=https://elsewhere.example/x><b hx-get='/' hx-trigger='load'>b</b><script>alert(1)</script>"
-    prompt = make.prompt(project, hostile)
-    comparison = make.comparison(project)
-    for response in (comparison.response_a, comparison.response_b):
-        type(response).objects.filter(pk=response.pk).update(text=hostile)
-    type(comparison).objects.filter(pk=comparison.pk).update(prompt=prompt)
-    page = visit_as(ada, RATE)
-
-    assert page.locator("[data-response] *, [data-prompt] *").count() == 0
-    assert page.locator("[data-response=a]").inner_text() == hostile
