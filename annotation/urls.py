@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from annotation.views import bench, home, quality, worker
+from annotation.views import answers, bench, home, quality, worker
 
 urlpatterns = [
     path("sw.js", worker.service_worker, name="service_worker"),
@@ -15,5 +15,12 @@ urlpatterns = [
     path("p/<slug:slug>/assignments/<int:assignment_id>/undo/", bench.undo, name="undo"),
     path("p/<slug:slug>/assignments/<int:assignment_id>/draft/", bench.draft, name="draft"),
     path("p/<slug:slug>/assignments/<int:assignment_id>/source/<slug:side>/", bench.source, name="source"),
+    path("p/<slug:slug>/answers/", answers.answers, name="answers"),
+    path("p/<slug:slug>/answers/other/", answers.task_answers, name="task_answers"),
+    path("p/<slug:slug>/answers/<int:judgment_id>/", answers.answer, name="answer"),
+    path("p/<slug:slug>/answers/<int:judgment_id>/revision/", answers.revise, name="revise"),
+    path("p/<slug:slug>/feedback/", home.feedback, name="feedback"),
+    path("p/<slug:slug>/earnings/", home.earnings, name="earnings"),
+    path("p/<slug:slug>/earnings/csv/", home.earnings_csv, name="earnings_csv"),
     path("p/<slug:slug>/quality/", quality.quality, name="quality"),
 ]

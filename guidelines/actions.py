@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
-from guidelines.models import Acknowledgement, Guideline, GuidelineVersion, QuizQuestion, Rule
+from guidelines.models import Acknowledgement, Guideline, GuidelineVersion, QuizQuestion, Rule, RuleReport
 from guidelines.text import guideline_html, parse_rules
 from raters.actions import note
 
@@ -36,6 +36,10 @@ class AlreadyPublished(Exception):
 
 class NotPublished(Exception):
     """Only a published version can be acknowledged."""
+
+
+class ForeignRule(Exception):
+    """The rule is not of the version that was reported on."""
 
 
 class WrongAnswers(Exception):
@@ -128,3 +132,13 @@ def acknowledge(version: GuidelineVersion, *, user: User, answers: Mapping[int, 
         raise WrongAnswers(wrong)
     acknowledgement, _ = Acknowledgement.objects.get_or_create(version=version, user=user)
     return acknowledgement
+
+
+@transaction.atomic
+def report_unclear(version: GuidelineVersion, *, user: User, rule: int | None, text: str) -> RuleReport:
+    """Keep a rater's word that a rule, by id, or the version as a whole is unclear. Raises ForeignRule."""
+    if rule is not None and not version.rules.filter(pk=rule).exists():
+        raise ForeignRule("Choose a rule of this version.")
+    report = RuleReport.objects.create(version=version, rule_id=rule, user=user, text=text)
+    note(version.guideline.project, actor=user, action="guideline.reported", subject=version)
+    return report

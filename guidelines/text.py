@@ -93,6 +93,13 @@ def parse_rules(markdown: str) -> list[ParsedRule]:
     return rules
 
 
+def parse_chapters(markdown: str) -> dict[str, str]:
+    """Number to title of the chapters (`## 1 Title`) that only head rules of their own. Raises BadGuideline."""
+    headings = _headings(_bounded(markdown))
+    parents = {heading.number.partition(".")[0] for heading in headings if "." in heading.number}
+    return {heading.number: heading.title for heading in headings if heading.number in parents}
+
+
 def guideline_html(markdown: str) -> str:
     """The text as HTML that is safe to put into a page: no raw HTML, images, scripts, styles or live schemes.
 

@@ -10,11 +10,11 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from raters import queries
-from raters.models import ApiToken, AuditEntry, Invitation, Membership, Project, Role, Standing, User
+from raters import queries, shortcuts
+from raters.models import ApiToken, AuditEntry, Invitation, Membership, Preferences, Project, Role, Standing, User
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
 INVITATION_LASTS = timedelta(hours=72)
@@ -158,3 +158,34 @@ def revoke_token(token: ApiToken, *, by: User, now: datetime) -> None:
     """End a token. The next request with it is refused."""
     ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=now)
     note(token.project, actor=by, action="token.revoked", subject=token.prefix)
+
+
+@transaction.atomic
+def set_preferences(
+    user: User, *, text_size: str, typeface: str, theme: str, single_keys: bool, keys: Mapping[str, str], ahead: int
+) -> Preferences:
+    """Keep how a person wants their pages. `keys` is action to key. Raises shortcuts.BadKeys."""
+    chosen = {
+        "text_size": text_size,
+        "typeface": typeface,
+        "theme": theme,
+        "single_keys": single_keys,
+        "keys": shortcuts.unusual(keys),
+        "ahead": ahead,
+    }
+    preferences, _ = Preferences.objects.update_or_create(user=user, defaults=chosen)
+    return preferences
+
+
+@transaction.atomic
+def agree_to_sensitive(project: Project, *, user: User, now: datetime) -> None:
+    """The rater agrees to be offered distressing content. Agreeing again changes nothing, not even the date."""
+    if Standing.objects.filter(project=project, user=user, sensitive_since=None).update(sensitive_since=now):
+        note(project, actor=user, action="sensitive.agreed", subject=user.pk)
+
+
+@transaction.atomic
+def decline_sensitive(project: Project, *, user: User) -> None:
+    """The rater is not offered distressing content any more. Nothing else about their work changes."""
+    if Standing.objects.filter(project=project, user=user, sensitive_since__isnull=False).update(sensitive_since=None):
+        note(project, actor=user, action="sensitive.declined", subject=user.pk)

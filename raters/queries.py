@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.db.models import QuerySet
 
-from raters.models import ApiToken, Invitation, Membership, Project, Role, Standing, User
+from raters.models import ApiToken, Invitation, Membership, Preferences, Project, Role, Standing, User
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -56,3 +56,16 @@ def front_of(user: User) -> tuple[Project, Role] | None:
     order = (Role.ENGINEER, Role.LEAD, Role.OWNER, Role.REVIEWER, Role.RATER)
     by_role = {membership.role: membership.project for membership in reversed(held)}
     return next(((by_role[role], role) for role in order if role in by_role), None)
+
+
+def preferences_of(user: User) -> Preferences:
+    """How the person wants their pages: what they chose, else the usual, unsaved. One row, once for each request."""
+    try:
+        return user.preferences
+    except Preferences.DoesNotExist:
+        return Preferences(user_id=user.pk)
+
+
+def rater_projects_of(user: User) -> QuerySet[Project]:
+    """The projects in which a person rates, the newest first."""
+    return projects_of(user, (Role.RATER,)).order_by("-pk")

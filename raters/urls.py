@@ -6,5 +6,7 @@ from raters import views
 
 urlpatterns = [
     path("", views.front, name="front"),
+    path("settings/", views.settings_page, name="settings"),
+    path("p/<slug:slug>/sensitive/", views.sensitive, name="sensitive"),
     path("invitations/<str:secret>/", views.invitation, name="invitation"),
 ]

@@ -43,6 +43,7 @@ from annotation.actions.lending import (
     lend_next,
     skip,
 )
+from annotation.actions.revising import Frozen, NotRevisable, freeze_judgments, revise_judgment
 from annotation.importers.prompts import NewPrompt
 
 __all__ = [
@@ -53,23 +54,26 @@ __all__ = [
     "BadLines",
     "BadPair",
     "ForeignRule",
+    "Frozen",
     "Imported",
     "JudgedItThemselves",
     "KeyReused",
     "MustReadFirst",
     "NewPrompt",
     "NotEnoughPanels",
+    "NotRevisable",
     "NothingLeft",
     "NothingToUndo",
     "Paused",
-    "TooLate",
     "Queue",
+    "TooLate",
     "UnknownPrompt",
     "add_prompts",
     "adjudicate",
     "close_batch",
     "close_finished_batches",
     "fold_labels",
+    "freeze_judgments",
     "import_demonstrations",
     "import_prompts",
     "keep_draft",
@@ -78,6 +82,7 @@ __all__ = [
     "lend_next",
     "mark_gold",
     "open_batch",
+    "revise_judgment",
     "skip",
     "store_responses",
     "submit_and_lend",

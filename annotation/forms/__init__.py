@@ -1,5 +1,6 @@
 """The shape of what people send."""
 
 from annotation.forms.judging import JudgmentForm, SkipForm, UndoForm, draft_of, initial_of
+from annotation.forms.places import Place
 
-__all__ = ["JudgmentForm", "SkipForm", "UndoForm", "draft_of", "initial_of"]
+__all__ = ["JudgmentForm", "Place", "SkipForm", "UndoForm", "draft_of", "initial_of"]

@@ -45,6 +45,7 @@ class Comparison(models.Model):
         ]
         indexes = [
             models.Index(fields=["project", "id"], condition=Q(is_open=True), name="open_comparisons"),
+            models.Index(fields=["batch", "id"], condition=Q(is_open=True), name="open_comparisons_by_batch"),
             models.Index(fields=["id"], condition=Q(label_due=True), name="labels_due"),
         ]
 

@@ -28,6 +28,7 @@ class Adjudication(models.Model):
             models.CheckConstraint(condition=Q(preference__gte=-3, preference__lte=3), name="verdict_is_on_the_scale"),
             models.UniqueConstraint(fields=["comparison", "reviewer"], name="one_verdict_per_reviewer"),
         ]
+        indexes = [models.Index(fields=["-created_at"], name="verdicts_by_time")]
 
     def __str__(self) -> str:
         return f"verdict {self.preference:+d} on {self.comparison_id}"

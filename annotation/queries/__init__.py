@@ -1,5 +1,13 @@
 """The questions of annotation."""
 
+from annotation.queries.answers import (
+    AnswerPage,
+    AnswersPage,
+    answer_page,
+    answers_page,
+    newest_revision,
+    task_answers_page,
+)
 from annotation.queries.asking import asks_of
 from annotation.queries.bench import (
     Card,
@@ -11,22 +19,37 @@ from annotation.queries.bench import (
     progress_of,
     undo_of,
 )
+from annotation.queries.earnings import EarningsPage, earnings_page, earnings_rows
+from annotation.queries.feedback import FeedbackPage, feedback_page, new_feedback
+from annotation.queries.home import HomePage, home_page
 from annotation.queries.quality import QualityPage, quality_page
-from annotation.queries.work import HomePage, counted_judgments, home_page
+from annotation.queries.work import counted_judgments
 
 __all__ = [
+    "AnswerPage",
+    "AnswersPage",
     "Card",
+    "EarningsPage",
+    "FeedbackPage",
     "HomePage",
     "QualityPage",
+    "answer_page",
+    "answers_page",
     "asks_for",
     "asks_of",
     "assignments_of",
     "cards_of",
     "counted_judgments",
     "draft_from",
+    "earnings_page",
+    "earnings_rows",
+    "feedback_page",
     "home_page",
     "judgments_of",
+    "new_feedback",
+    "newest_revision",
     "progress_of",
     "quality_page",
+    "task_answers_page",
     "undo_of",
 ]

@@ -182,7 +182,7 @@ def _card(row: tuple, html: dict[str, SafeString]) -> Card:  # type: ignore[type
         b=sides[1],
         clip=max(side.words for side in sides) > LONG_WORDS,
         guideline=Named(version, guideline_name, f"{major}.{minor}"),
-        rules=_rules_of(version),
+        rules=rules_of(version),
         asks=asked,
         # the id decides, so a reload asks the same; it says nothing about the item
         ask_rationale=asked.asks_rationale(pk),
@@ -192,7 +192,7 @@ def _card(row: tuple, html: dict[str, SafeString]) -> Card:  # type: ignore[type
 
 
 @lru_cache(maxsize=64)
-def _rules_of(version_id: int) -> tuple[RuleChip, ...]:
+def rules_of(version_id: int) -> tuple[RuleChip, ...]:
     """The rules of a published version: the database refuses to change them, so a process asks once."""
     return tuple(
         RuleChip(*rule) for rule in Rule.objects.filter(version=version_id).values_list("pk", "number", "title")

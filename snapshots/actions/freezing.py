@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Q
 
+from annotation.actions import freeze_judgments
 from annotation.actions.judging import SUBMITS
 from raters.actions import note
 from snapshots import filters, formats, queries
@@ -122,6 +123,8 @@ def _watermark(snapshot: Snapshot) -> cutting.Watermark:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [SUBMITS, snapshot.project_id])
     watermark = cutting.newest(snapshot.project)
+    batches = filters.read(snapshot.filters).batches
+    freeze_judgments(snapshot.project, upto=watermark.judgment, batches=batches)
     snapshot.manifest = {"watermark": asdict(watermark)}
     _mine(snapshot).update(manifest=snapshot.manifest)
     return watermark

@@ -112,7 +112,7 @@ class TestRate:
     ) -> None:
         make.batch(project, comparisons=30)
 
-        with django_assert_max_num_queries(23):
+        with django_assert_max_num_queries(24):
             bench.get("/p/helpfulness/rate/")
 
 
@@ -490,7 +490,7 @@ class TestQuality:
             make.rater(project)
         client.force_login(cleo)
 
-        with django_assert_max_num_queries(14):
+        with django_assert_max_num_queries(15):
             client.get("/p/helpfulness/quality/")
 
     @pytest.mark.parametrize("who", ["ada", "mallory"])

@@ -1,0 +1,22 @@
+"""What every page needs to know of the person who looks at it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.utils.functional import SimpleLazyObject
+
+from raters import queries
+from raters.models import Preferences
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+
+def look(request: HttpRequest) -> dict[str, Any]:
+    """`look`: text size, typeface and theme of who asks. Costs one row, and only on a page that draws itself whole."""
+
+    def of_this_person() -> Preferences:
+        return queries.preferences_of(request.user) if request.user.is_authenticated else Preferences()
+
+    return {"look": SimpleLazyObject(of_this_person)}
