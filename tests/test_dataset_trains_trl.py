@@ -18,7 +18,6 @@ from snapshots.actions import build_next_snapshot, request_snapshot
 from snapshots.queries import read_rows
 from tests import make
 from tests.api import token_for
-from tests.snapshots.cut import given
 
 ROOT = Path(__file__).parent.parent
 
@@ -49,7 +48,7 @@ def test_a_snapshot_trains_trl(live_server: LiveServer, settings: Settings, tmp_
     make.judgment(rater, project, preference=-2)
     for place in range(1, 10):
         said: dict[str, Any] = {"qualities": {"safe": -1, "clear": 0}, "flags_b": ["unsafe"]} if place % 2 else {}
-        given(rater, project, preference=(-2, 3)[place % 2], **said)
+        make.given(rater, project, preference=(-2, 3)[place % 2], **said)
     snapshot = request_snapshot(project, name="prefs", filters={})
     build_next_snapshot(now=make.now())
     engineer = make.user("emil", "engineer", project=project)

@@ -1,7 +1,8 @@
 """The questions of annotation."""
 
-from annotation.queries.asking import asks_of
+from annotation.queries.asking import Questions, asks_of, open_batches, questions_of
 from annotation.queries.bench import Card, assignments_of, card_of, draft_of, judgments_of, undo_of
+from annotation.queries.listing import listed_judgments
 from annotation.queries.quality import QualityPage, quality_page
 from annotation.queries.work import HomePage, counted_judgments, home_page
 
@@ -9,6 +10,7 @@ __all__ = [
     "Card",
     "HomePage",
     "QualityPage",
+    "Questions",
     "asks_of",
     "assignments_of",
     "card_of",
@@ -16,6 +18,9 @@ __all__ = [
     "draft_of",
     "home_page",
     "judgments_of",
+    "listed_judgments",
+    "open_batches",
     "quality_page",
+    "questions_of",
     "undo_of",
 ]

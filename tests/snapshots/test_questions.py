@@ -15,7 +15,7 @@ from raters.models import Project, User
 from snapshots.models import Snapshot
 from snapshots.queries import folder_of
 from tests import make
-from tests.snapshots.cut import frozen, given, implied, judged, rows
+from tests.snapshots.cut import frozen, judged, rows
 
 
 def parquet(snapshot: Snapshot, config: str = "judgments") -> list[dict[str, Any]]:
@@ -25,8 +25,8 @@ def parquet(snapshot: Snapshot, config: str = "judgments") -> list[dict[str, Any
 
 def test_qualities_flags_and_that_no_rule_fits_are_in_both_files(project: Project, ada: User) -> None:
     make.batch(project, comparisons=2)
-    given(ada, project, qualities={"safe": -1, "clear": 0}, flags_a=["unsafe"], flags_b=["broken"], no_rule=True)
-    given(ada, project)
+    make.given(ada, project, qualities={"safe": -1, "clear": 0}, flags_a=["unsafe"], flags_b=["broken"], no_rule=True)
+    make.given(ada, project)
     snapshot = frozen(project)
     full, empty = rows(snapshot)
     assert full["qualities"] == [{"name": "clear", "value": 0}, {"name": "safe", "value": -1}]
@@ -39,7 +39,7 @@ def test_columns_do_not_depend_on_what_a_project_asks(project: Project, ada: Use
     judged(project, 1, rater=ada)
     plain = frozen(project, "plain")
     make.comparison(project)
-    given(ada, project, qualities={"funny": 1}, flags_b=["unsafe"])
+    make.given(ada, project, qualities={"funny": 1}, flags_b=["unsafe"])
     schemas: list[pa.Schema] = [
         pq.read_schema(folder_of(snapshot) / "judgments-train.parquet") for snapshot in (plain, frozen(project, "rich"))
     ]
@@ -51,7 +51,7 @@ def test_columns_do_not_depend_on_what_a_project_asks(project: Project, ada: Use
 
 def test_an_implied_judgment_is_told_from_a_given_one(project: Project, ada: User) -> None:
     judged(project, 2, rater=ada)
-    implied(ada, make.comparison(project))
+    make.implied(ada, make.comparison(project))
     snapshot = frozen(project)
     assert [row["implied"] for row in rows(snapshot)] == [False, True]
     assert [row["implied"] for row in rows(snapshot, "pairs")] == [0.0, 1.0]
@@ -61,13 +61,13 @@ def test_an_implied_judgment_is_told_from_a_given_one(project: Project, ada: Use
 def test_a_pair_says_which_share_of_its_votes_is_implied(project: Project, ada: User) -> None:
     comparison = make.comparison(project)
     make.judgment(ada, project, preference=2)
-    implied(make.rater(project), comparison, preference=1)
+    make.implied(make.rater(project), comparison, preference=1)
     (pair,) = rows(frozen(project), "pairs")
     assert (pair["implied"], pair["n_judgments"]) == (0.5, 2)
 
 
 def test_a_tie_says_so_too(project: Project, ada: User) -> None:
-    implied(ada, make.comparison(project), preference=0)
+    make.implied(ada, make.comparison(project), preference=0)
     (tie,) = rows(frozen(project), "ties")
     assert tie["implied"] == 1.0
 
@@ -75,7 +75,7 @@ def test_a_tie_says_so_too(project: Project, ada: User) -> None:
 def test_answers_of_one_ranking_do_not_supersede_each_other(project: Project, ada: User) -> None:
     """None of them has an assignment: taken as one, all but the newest revision of the project would be left out."""
     for revision in (0, 3, 1):
-        implied(ada, make.comparison(project), revision=revision)
+        make.implied(ada, make.comparison(project), revision=revision)
     snapshot = frozen(project)
     assert [row["revision"] for row in rows(snapshot)] == [0, 3, 1]
     assert snapshot.manifest["left_out"]["superseded"] == 0
@@ -83,8 +83,8 @@ def test_answers_of_one_ranking_do_not_supersede_each_other(project: Project, ad
 
 def test_an_implied_judgment_goes_when_its_answer_is_replaced(project: Project, ada: User) -> None:
     comparison = make.comparison(project)
-    Withdrawal.objects.create(judgment=implied(ada, comparison, preference=3), reason="ranked anew")
-    implied(make.rater(project), comparison, preference=-1)
+    Withdrawal.objects.create(judgment=make.implied(ada, comparison, preference=3), reason="ranked anew")
+    make.implied(make.rater(project), comparison, preference=-1)
     snapshot = frozen(project)
     assert [row["preference"] for row in rows(snapshot)] == [-1]
     assert snapshot.manifest["left_out"]["withdrawn"] == 1
@@ -92,7 +92,7 @@ def test_an_implied_judgment_goes_when_its_answer_is_replaced(project: Project, 
 
 def test_implied_judgments_of_gold_items_stay_out(project: Project, ada: User) -> None:
     judged(project, 1, rater=ada)
-    implied(ada, make.gold(make.comparison(project), 2))
+    make.implied(ada, make.gold(make.comparison(project), 2))
     snapshot = frozen(project)
     assert (len(rows(snapshot)), snapshot.manifest["left_out"]["gold"]) == (1, 1)
 
