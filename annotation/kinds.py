@@ -103,6 +103,7 @@ def _check_qualities(qualities: Sequence[Quality]) -> None:
     if len(qualities) > MOST_QUALITIES:
         raise BadAsks(f"{len(qualities)} qualities: ask about {MOST_QUALITIES} at most.", "qualities")
     names: set[str] = set()
+    labels: set[str] = set()
     for place, quality in enumerate(qualities):
         at = ("qualities", place)
         if not _is_text(quality.name) or not SLUG.fullmatch(quality.name):
@@ -113,7 +114,10 @@ def _check_qualities(qualities: Sequence[Quality]) -> None:
             raise BadAsks(f"A quality's hint has at most {LONGEST_HINT} characters on one line.", *at, "hint")
         if quality.name in names:
             raise BadAsks("Two qualities have the same name.", *at, "name")
+        if quality.label.casefold() in labels:
+            raise BadAsks("Two qualities have the same label.", *at, "label")
         names.add(quality.name)
+        labels.add(quality.label.casefold())
 
 
 def _is_text(value: object) -> bool:

@@ -33,7 +33,7 @@ qualities = st.lists(
         hint=one_line.map(lambda text: text[:LONGEST_HINT]),
     ),
     max_size=MOST_QUALITIES,
-    unique_by=lambda quality: quality.name,
+    unique_by=(lambda quality: quality.name, lambda quality: quality.label.casefold()),
 )
 
 
@@ -120,6 +120,11 @@ def test_a_scale_treats_both_sides_alike(steps: int) -> None:
         ({"qualities": [{"name": "a", "label": "A", "hint": "x" * 201}]}, ("qualities", 0, "hint"), "at most 200"),
         ({"qualities": [{"name": "a", "label": "A", "hint": "\ud800"}]}, ("qualities", 0, "hint"), "on one line"),
         ({"qualities": [{"name": "a", "label": "A"}] * 2}, ("qualities", 1, "name"), "the same name"),
+        (
+            {"qualities": [{"name": "a", "label": "Safe"}, {"name": "b", "label": "SAFE"}]},
+            ("qualities", 1, "label"),
+            "the same label",
+        ),
         ({"qualities": [{"name": "a"}]}, (), "name, label and hint"),
         ({"qualities": [{"name": "a", "label": "A", "colour": "red"}]}, (), "name, label and hint"),
         ({"qualities": None}, (), "is needed"),
