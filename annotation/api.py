@@ -218,7 +218,8 @@ def _changed(request: Request, there: Questions) -> Questions:
         raise Problem(400, "bad-request", "Send the questions as a JSON object; {} stands for the usual ones.")
     seen = [etag.strip('"') for etag in parse_etags(request.headers["If-Match"]) if not etag.startswith("W/")]
     try:
-        asks = Asks.read({name: value for name, value in request.data.items() if name not in ONLY_READ})
+        given = cast("dict[str, Any]", request.data)
+        asks = Asks.read({name: value for name, value in given.items() if name not in ONLY_READ})
         version = there.version if "*" in seen or there.version in seen else ""
         return change_asking(project, asks=asks, seen=version, by=by, now=timezone.now())
     except BadAsks as refusal:

@@ -51,7 +51,7 @@ def listed_judgments(
         asked_for &= Q(created_at__gte=since)
     standing = Standing.objects.filter(project=project, user=OuterRef("rater"))
     cited = Rule.objects.filter(judgments=OuterRef("pk")).order_by("position")
-    return (
+    rows: QuerySet[Judgment, dict[str, Any]] = (
         counted_judgments()
         .filter(asked_for)
         .values(
@@ -70,3 +70,4 @@ def listed_judgments(
             cited=ArraySubquery(cited.values("number")),
         )
     )
+    return rows
