@@ -1,5 +1,6 @@
 """The verbs of annotation: collecting work, lending it, judging, labelling."""
 
+from annotation.actions.asking import ChangedMeanwhile, change_asking
 from annotation.actions.collecting import (
     AlreadyJudged,
     BadPair,
@@ -53,6 +54,7 @@ __all__ = [
     "Answer",
     "BadLines",
     "BadPair",
+    "ChangedMeanwhile",
     "ForeignRule",
     "Frozen",
     "Imported",
@@ -70,6 +72,7 @@ __all__ = [
     "UnknownPrompt",
     "add_prompts",
     "adjudicate",
+    "change_asking",
     "close_batch",
     "close_finished_batches",
     "fold_labels",
