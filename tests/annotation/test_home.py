@@ -1,9 +1,7 @@
-"""A rater's home, feedback and earnings: what to do next, how it goes, and what it brought. Blind all the same."""
+"""A rater's home: what to do next, and how it goes. Its doors, what they cost, and that they stay blind."""
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 import uuid
 from datetime import timedelta
@@ -13,8 +11,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from annotation import actions, queries
-from annotation.models import Adjudication, Batch, Comparison, Judgment, Response
+from annotation import actions
+from annotation.models import Batch, Comparison, Judgment, Response
 from annotation.queries.measures import on_the_labels_side
 from raters.models import Project, Standing, User
 from tests import make
@@ -34,20 +32,12 @@ def _page(client: Client, path: str = "") -> str:
     return client.get(HOME + path).content.decode()
 
 
-def _judge(person: User, project: Project, *, preference: int = 1, seconds: float = 60.0) -> Judgment:
-    """Judged today, as the clock of the machine has it: the page looks at the last weeks."""
-    lent = actions.lend_next(project, rater=person, now=timezone.now())
-    shown = -preference if lent.swapped else preference
-    answer = actions.Answer(shown=shown, seconds=seconds)
-    return actions.submit_judgment(lent, answer=answer, key=uuid.uuid4(), now=timezone.now())
-
-
 class TestBatches:
     def test_say_how_much_how_long_and_for_how_much(self, hers: Client, project: Project, ada: User) -> None:
         make.batch(project, comparisons=40, name="batch 121")
         Batch.objects.update(pay_minor=62)
         for _ in range(3):
-            _judge(ada, project, seconds=120.0)
+            make.judgment_today(ada, project, seconds=120.0)
 
         html = _page(hers)
 
@@ -81,7 +71,7 @@ class TestBatches:
 
     def test_with_nothing_left_are_not_shown(self, hers: Client, project: Project, ada: User) -> None:
         make.batch(project, name="short one")
-        _judge(ada, project)
+        make.judgment_today(ada, project)
 
         html = _page(hers)
 
@@ -166,7 +156,7 @@ class TestMeasures:
         make.batch(project, comparisons=20, overlap=3)
         for n in range(20):
             for person in (ada, eve, zoe):
-                _judge(person, project, preference=-1 if person == ada and n < 5 else 1)
+                make.judgment_today(person, project, preference=-1 if person == ada and n < 5 else 1)
         actions.fold_labels(now=timezone.now())
         with_twenty = _page(hers)
         actions.undo_judgment(
@@ -183,7 +173,7 @@ class TestMeasures:
         make.batch(project, comparisons=34, overlap=4)
         for n in range(34):
             for person in (ada, *team):
-                _judge(person, project, preference=0 if person != ada and n % 2 else 1)
+                make.judgment_today(person, project, preference=0 if person != ada and n % 2 else 1)
 
         html = _page(hers)
 
@@ -194,159 +184,13 @@ class TestMeasures:
         eve = make.rater(project, "eve")
         make.batch(project, comparisons=20, overlap=2)
         for _ in range(20):
-            _judge(ada, project)
-            _judge(eve, project, preference=0)
+            make.judgment_today(ada, project)
+            make.judgment_today(eve, project, preference=0)
 
         html = _page(hers)
 
         assert "of 20 answers in 30 days" in html
         assert "the team" not in html
-
-
-class TestFeedback:
-    def _settled(self, project: Project, ada: User, rhea: User, **verdict: Any) -> Comparison:
-        comparison = make.comparison(project)
-        _judge(ada, project, preference=2)
-        actions.adjudicate(comparison, reviewer=rhea, **verdict)
-        return comparison
-
-    def test_says_agreed_or_differs_with_rule_and_note(
-        self, hers: Client, project: Project, ada: User, rhea: User
-    ) -> None:
-        rule = make.guideline(project).versions.get().rules.first()
-        self._settled(project, ada, rhea, preference=1)
-        self._settled(project, ada, rhea, preference=-3, rule=rule, text="B names a <b>flag</b> that is not there.")
-
-        html = _page(hers, "feedback/")
-
-        assert html.index("Differs") < html.index("Agreed")
-        assert "1.1 Wrong claims decide" in html
-        assert "B names a &lt;b&gt;flag&lt;/b&gt;" in html
-
-    @pytest.mark.parametrize(("swapped", "yours", "theirs"), [(False, "B", "A"), (True, "A", "B")])
-    def test_names_the_sides_as_they_were_shown(
-        self, hers: Client, project: Project, ada: User, rhea: User, swapped: bool, yours: str, theirs: str
-    ) -> None:
-        from annotation.models import Slot
-
-        comparison = make.comparison(project)
-        Slot.objects.update(swapped=swapped)
-        _judge(ada, project, preference=2)
-        actions.adjudicate(comparison, reviewer=rhea, preference=-3)
-
-        html = _page(hers, "feedback/")
-
-        assert f"You said: {yours} better." in html
-        assert f"The reviewer: {theirs} much better." in html
-
-    def test_tells_only_the_newest_verdict(self, hers: Client, project: Project, ada: User, rhea: User) -> None:
-        comparison = self._settled(project, ada, rhea, preference=-3, text="First thought")
-        second = make.user("rob", "reviewer", project=project)
-        actions.adjudicate(comparison, reviewer=second, preference=3, text="Second thought")
-
-        html = _page(hers, "feedback/")
-
-        assert "Second thought" in html
-        assert "First thought" not in html
-
-    def test_is_for_those_who_judged_it(self, client: Client, project: Project, ada: User, rhea: User) -> None:
-        self._settled(project, ada, rhea, preference=1, text="Well seen")
-        client.force_login(make.rater(project, "eve"))
-
-        assert "Well seen" not in _page(client, "feedback/")
-
-    def test_never_tells_of_a_checked_item(self, hers: Client, project: Project, ada: User, rhea: User) -> None:
-        comparison = self._settled(project, ada, rhea, preference=1, text="Well seen")
-        make.gold(comparison, 2)
-
-        assert "Well seen" not in _page(hers, "feedback/") + _page(hers)
-
-    def test_is_counted_beside_its_name_for_thirty_days(
-        self, hers: Client, project: Project, ada: User, rhea: User
-    ) -> None:
-        self._settled(project, ada, rhea, preference=1)
-        self._settled(project, ada, rhea, preference=1)
-        fresh = _page(hers)
-        Adjudication.objects.update(created_at=timezone.now() - timedelta(days=31))
-
-        assert 'title="2 in the last 30 days"' in fresh
-        assert "in the last 30 days" not in _page(hers)
-
-    def test_is_paged_and_costs_the_same(
-        self, hers: Client, project: Project, ada: User, rhea: User, django_assert_max_num_queries: Any
-    ) -> None:
-        for _ in range(23):
-            self._settled(project, ada, rhea, preference=1)
-        hers.get("/settings/")  # the first visit also writes the session's clock
-
-        with django_assert_max_num_queries(8):
-            first = _page(hers, "feedback/")
-
-        older = re.search(r'href="(\?before_id=\d+)"', first)
-        assert first.count('class="fb"') == 20 and older is not None
-        assert _page(hers, f"feedback/{older[1]}").count('class="fb"') == 3
-
-    def test_starts_over_with_a_mistyped_place(self, hers: Client, project: Project) -> None:
-        for place in ("x", "-1", "9" * 40):
-            assert hers.get(f"{HOME}feedback/?before_id={place}").status_code == 200
-
-
-class TestEarnings:
-    def test_each_answer_that_counts_is_paid_once(self, hers: Client, project: Project, ada: User) -> None:
-        make.batch(project, comparisons=4, name="batch 7")
-        Batch.objects.update(pay_minor=250)
-        judgments = [_judge(ada, project, seconds=1800.0) for _ in range(3)]
-        actions.undo_judgment(judgments[2], lease=timedelta(minutes=5), now=timezone.now())
-        actions.revise_judgment(
-            judgments[0], answer=actions.Answer(shown=3, seconds=1800.0), key=uuid.uuid4(), now=timezone.now()
-        )
-
-        html = _page(hers, "earnings/")
-
-        assert "€5.00 in all, for 1 h 00 of active time" in html
-        assert re.search(r"<td>batch 7</td><td class=\"r\">2</td><td class=\"r nw\">1 h 00</td>.*?€5.00", html)
-        assert "1 h 00, €5.00" in _page(hers)
-
-    def test_a_change_moves_no_money_to_another_week(self, project: Project, ada: User) -> None:
-        make.batch(project)
-        Batch.objects.update(pay_minor=250)
-        first = make.judgment(ada, project)
-        later = make.NOW + timedelta(days=10)
-        actions.revise_judgment(first, answer=actions.Answer(shown=3), key=uuid.uuid4(), now=later)
-
-        (week,) = queries.earnings_page(project, ada, now=later).weeks
-
-        assert (week.start.date().isoformat(), week.amount) == ("2026-11-23", "€2.50")
-
-    def test_older_weeks_are_a_page_away(self, project: Project, ada: User) -> None:
-        make.batch(project)
-        make.judgment(ada, project)
-        User.objects.update(created_at=make.NOW - timedelta(days=1))
-        in_spring = make.NOW + timedelta(weeks=14)
-
-        now, before = (queries.earnings_page(project, ada, now=in_spring, number=number) for number in (1, 2))
-
-        assert (now.weeks, now.older) == ((), 2)
-        assert (len(before.weeks), before.newer, before.older) == (1, 1, None)
-
-    def test_can_be_taken_away_as_csv(self, hers: Client, project: Project, ada: User) -> None:
-        make.batch(project, name="=HYPERLINK(1)")
-        Batch.objects.update(pay_minor=62)
-        _judge(ada, project, seconds=1800.0)
-
-        answer = hers.get(f"{HOME}earnings/csv/")
-        header, row = list(csv.reader(io.StringIO(answer.content.decode())))
-
-        assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
-        assert header == ["week", "batch", "answers", "hours", "amount", "currency"]
-        assert row[1:] == ["'=HYPERLINK(1)", "1", "0.50", "0.62", "EUR"]
-
-    def test_are_nobody_elses(self, client: Client, project: Project, ada: User) -> None:
-        make.batch(project, name="batch 7")
-        _judge(ada, project)
-        client.force_login(make.rater(project, "eve"))
-
-        assert "batch 7" not in _page(client, "earnings/") + _page(client, "earnings/csv/")
 
 
 class TestDoors:
@@ -379,7 +223,7 @@ class TestDoors:
         for _ in range(24):
             make.batch(project, comparisons=2)
         for _ in range(22):
-            judgment = _judge(ada, project)
+            judgment = make.judgment_today(ada, project)
             actions.adjudicate(judgment.comparison, reviewer=rhea, preference=1)
         for n in range(4):
             make.guideline_version(project, name=f"Line {n}")

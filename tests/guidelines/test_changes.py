@@ -40,9 +40,9 @@ class TestChanges:
         found = word_diff("Advice is a fault.", "Advice is never a fault. Warn.")
 
         assert found == (
-            Piece("same", "Advice is "),
-            Piece("ins", "never "),
-            Piece("same", "a fault."),
+            Piece("same", "Advice is"),
+            Piece("ins", " never"),
+            Piece("same", " a fault."),
             Piece("ins", " Warn."),
         )
 
