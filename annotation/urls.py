@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from annotation.views import answers, bench, home, quality, worker
+from annotation.views import answers, asking, bench, home, quality, worker
 
 urlpatterns = [
     path("sw.js", worker.service_worker, name="service_worker"),
@@ -22,5 +22,7 @@ urlpatterns = [
     path("p/<slug:slug>/feedback/", home.feedback, name="feedback"),
     path("p/<slug:slug>/earnings/", home.earnings, name="earnings"),
     path("p/<slug:slug>/earnings/csv/", home.earnings_csv, name="earnings_csv"),
+    path("p/<slug:slug>/questions/", asking.questions, name="questions"),
+    path("p/<slug:slug>/questions/preview/", asking.preview, name="questions-preview"),
     path("p/<slug:slug>/quality/", quality.quality, name="quality"),
 ]

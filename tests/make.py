@@ -11,7 +11,17 @@ import numpy as np
 from django.utils import timezone
 
 from annotation import actions as annotation
-from annotation.models import Assignment, Batch, Comparison, Judgment, Prompt, Response
+from annotation.models import (
+    Assignment,
+    Batch,
+    Comparison,
+    Judgment,
+    Prompt,
+    Response,
+    Task,
+    TaskAnswer,
+    TaskAssignment,
+)
 from guidelines import actions as guidelines
 from guidelines.models import Acknowledgement, Guideline, GuidelineVersion
 from raters import actions as raters
@@ -155,3 +165,48 @@ def judgment_today(person: User, project: Project, *, preference: int = 1, secon
     shown = -preference if lent.swapped else preference
     answer = annotation.Answer(shown=shown, seconds=seconds)
     return annotation.submit_judgment(lent, answer=answer, key=uuid.uuid4(), now=timezone.now())
+
+
+def given(rater: User, project: Project, *, preference: int = 1, **more: Any) -> Judgment:
+    """The rater judges what they are lent, and says more than how much better: qualities, flags, that no rule fits."""
+    lent = assignment(rater, project)
+    ended = now()
+    Assignment.objects.filter(pk=lent.pk).update(state=Assignment.State.JUDGED, ended_at=ended)
+    return Judgment.objects.create(
+        assignment=lent,
+        comparison=lent.comparison,
+        rater=rater,
+        guideline_version=lent.guideline_version,
+        preference=preference,
+        swapped=lent.swapped,
+        seconds=30.0,
+        key=uuid.uuid4(),
+        fingerprint="given",
+        created_at=ended,
+        **more,
+    )
+
+
+def implied(rater: User, comparison: Comparison, *, preference: int = 1, **more: Any) -> Judgment:
+    """A ranking of the rater's implies a judgment on the comparison."""
+    version = guideline(comparison.project).versions.get()
+    task = Task.objects.create(project=comparison.project, batch=comparison.batch, prompt=comparison.prompt)
+    lent = TaskAssignment.objects.create(
+        task=task, rater=rater, guideline_version=version, shuffle=1, expires_at=now() + timedelta(minutes=10)
+    )
+    answer = TaskAnswer.objects.create(
+        assignment=lent, rater=rater, content={}, seconds=60.0, key=uuid.uuid4(), fingerprint="ranked"
+    )
+    return Judgment.objects.create(
+        answer=answer,
+        comparison=comparison,
+        rater=rater,
+        guideline_version=version,
+        preference=preference,
+        swapped=False,
+        seconds=20.0,
+        key=uuid.uuid4(),
+        fingerprint="implied",
+        created_at=now(),
+        **more,
+    )

@@ -1,5 +1,6 @@
 """The verbs of annotation: collecting work, lending it, judging, labelling."""
 
+from annotation.actions.asking import ChangedMeanwhile, change_asking
 from annotation.actions.collecting import (
     AlreadyJudged,
     BadPair,
@@ -24,6 +25,7 @@ from annotation.actions.judging import (
     KeyReused,
     NothingToUndo,
     TooLate,
+    submit_and_lend,
     submit_judgment,
     undo_answer,
     undo_judgment,
@@ -52,6 +54,7 @@ __all__ = [
     "Answer",
     "BadLines",
     "BadPair",
+    "ChangedMeanwhile",
     "ForeignRule",
     "Frozen",
     "Imported",
@@ -69,6 +72,7 @@ __all__ = [
     "UnknownPrompt",
     "add_prompts",
     "adjudicate",
+    "change_asking",
     "close_batch",
     "close_finished_batches",
     "fold_labels",
@@ -84,6 +88,7 @@ __all__ = [
     "revise_judgment",
     "skip",
     "store_responses",
+    "submit_and_lend",
     "submit_judgment",
     "undo_answer",
     "undo_judgment",

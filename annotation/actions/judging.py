@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection, transaction
 from django.db.models import F, Q
 
-from annotation.actions.lending import take_seat
+from annotation.actions.lending import Place, Queue, fill_queue, sit_down, take_seat
 from annotation.kinds import canonical
 from annotation.models import Assignment, Comparison, Judgment, Seat, Slot, Withdrawal
 from annotation.queries.bench import draft_from
@@ -20,6 +20,8 @@ from raters.models import Standing
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from uuid import UUID
+
+    from raters.models import Project
 
 # Submits hold this advisory lock shared, a freeze takes it alone for a moment: below a snapshot's watermark no
 # judgment is still on its way. The second number is the project's id.
@@ -134,16 +136,33 @@ def submit_judgment(assignment: Assignment, *, answer: Answer, key: UUID, now: d
     A late answer counts while its slot is free, and is kept as surplus otherwise; it is never dropped.
     Raises KeyReused, TooLate, ForeignRule.
     """
+    project_id = assignment.comparison.project_id
+    while_no_freeze(project_id)
+    return _record(assignment, sit_down(project_id, assignment.rater_id), answer=answer, key=key, now=now)[0]
+
+
+@transaction.atomic
+def submit_and_lend(
+    assignment: Assignment, *, project: Project, answer: Answer, key: UUID, ahead: int, batch: int | None, now: datetime
+) -> tuple[Judgment, Queue]:
+    """The same, and hold `ahead` comparisons for the rater, in one transaction. Raises as `submit_judgment` does."""
+    while_no_freeze(project.pk)
+    place = sit_down(project.pk, assignment.rater_id)
+    judgment, new = _record(assignment, place, answer=answer, key=key, now=now)
+    place = replace(place, judged=place.judged + new)
+    return judgment, fill_queue(place, project, rater=assignment.rater, ahead=ahead, batch=batch, now=now)
+
+
+def _record(assignment: Assignment, place: Place, *, answer: Answer, key: UUID, now: datetime) -> tuple[Judgment, bool]:
+    """The judgment of this key, and whether it is new."""
     comparison = assignment.comparison
-    while_no_freeze(comparison.project_id)
-    seat = take_seat(comparison.project_id, assignment.rater_id)
     said = answer.canonical(swapped=assignment.swapped)
     given = {
         **said,
         "qualities": json.dumps(said["qualities"]),
         "rules": list(answer.rules),
         "assignment": assignment.pk,
-        "seat": seat.pk,
+        "seat": place.seat_id,
         "project": comparison.project_id,
         "pay": comparison.batch.pay_minor or 0,
         "is_gold": comparison.is_gold,
@@ -154,10 +173,10 @@ def submit_judgment(assignment: Assignment, *, answer: Answer, key: UUID, now: d
     }
     recorded = list(Judgment.objects.raw(RECORD, given))
     if not recorded:
-        return _already(assignment, answer=answer, key=key)
+        return _already(assignment, answer=answer, key=key), False
     if vars(recorded[0])["cited"] != len(set(answer.rules)):
         raise ForeignRule("A chosen rule is not in the guideline you were shown.")
-    return recorded[0]
+    return recorded[0], True
 
 
 def _already(assignment: Assignment, *, answer: Answer, key: UUID) -> Judgment:

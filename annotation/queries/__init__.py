@@ -8,7 +8,7 @@ from annotation.queries.answers import (
     newest_revision,
     task_answers_page,
 )
-from annotation.queries.asking import asks_of
+from annotation.queries.asking import Preview, Questions, asks_of, open_batches, preview_of, questions_of
 from annotation.queries.bench import (
     Card,
     asks_for,
@@ -22,6 +22,7 @@ from annotation.queries.bench import (
 from annotation.queries.earnings import EarningsPage, earnings_page, earnings_rows
 from annotation.queries.feedback import FeedbackPage, feedback_page, new_feedback
 from annotation.queries.home import HomePage, home_page
+from annotation.queries.listing import listed_judgments
 from annotation.queries.quality import QualityPage, quality_page
 from annotation.queries.work import counted_judgments
 
@@ -32,7 +33,9 @@ __all__ = [
     "EarningsPage",
     "FeedbackPage",
     "HomePage",
+    "Preview",
     "QualityPage",
+    "Questions",
     "answer_page",
     "answers_page",
     "asks_for",
@@ -46,10 +49,14 @@ __all__ = [
     "feedback_page",
     "home_page",
     "judgments_of",
+    "listed_judgments",
     "new_feedback",
     "newest_revision",
+    "open_batches",
+    "preview_of",
     "progress_of",
     "quality_page",
+    "questions_of",
     "task_answers_page",
     "undo_of",
 ]

@@ -119,7 +119,9 @@ class Undo:
 
 def assignments_of(rater: User, project: Project) -> QuerySet[Assignment]:
     """The only assignments this rater may touch. Every door starts here."""
-    return Assignment.objects.filter(rater=rater, comparison__project=project).select_related("comparison__batch")
+    return Assignment.objects.filter(rater=rater, comparison__project=project).select_related(
+        "comparison__batch", "rater"
+    )
 
 
 def judgments_of(rater: User, project: Project) -> QuerySet[Judgment]:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
     from django.forms import Form
 
-HOLDS, AHEAD, KEY = "X-Tare-Holds", "X-Tare-Ahead", "Idempotency-Key"
+HOLDS, AHEAD, AT, KEY = "X-Tare-Holds", "X-Tare-Ahead", "X-Tare-At", "Idempotency-Key"
 USUALLY_AHEAD = 3
 
 
@@ -72,8 +71,14 @@ def submit(request: HttpRequest, slug: str, assignment_id: int) -> HttpResponse:
     if not form.is_valid():
         return _again(request, project, assignment, form)
     try:
-        judgment = actions.submit_judgment(
-            assignment, answer=form.answer(), key=form.cleaned_data["key"], now=timezone.now()
+        judgment, queue = actions.submit_and_lend(
+            assignment,
+            project=project,
+            answer=form.answer(),
+            key=form.cleaned_data["key"],
+            ahead=_ahead(request),
+            batch=_batch_in(request),
+            now=timezone.now(),
         )
     except (actions.ForeignRule, actions.KeyReused) as refusal:
         form.add_error("rules" if isinstance(refusal, actions.ForeignRule) else None, str(refusal))
@@ -81,7 +86,9 @@ def submit(request: HttpRequest, slug: str, assignment_id: int) -> HttpResponse:
     except actions.TooLate as refusal:
         return _refused(request, project, str(refusal))
     notice = "Someone settled this one first. Your answer was kept." if judgment.surplus else ""
-    return _done(request, project, notice=notice, status=201)
+    if _has_script(request):
+        return _cards(request, project, queue, notice=notice, status=201)
+    return redirect("rate", project.slug)
 
 
 @require_POST
@@ -97,7 +104,9 @@ def skip(request: HttpRequest, slug: str, assignment_id: int) -> HttpResponse:
         actions.skip(assignment, reason=form.cleaned_data["reason"], now=timezone.now())
     except actions.AlreadyEnded as refusal:
         return _refused(request, project, str(refusal))
-    return _done(request, project)
+    return (
+        _cards(request, project, _queue(request, project)) if _has_script(request) else redirect("rate", project.slug)
+    )
 
 
 @require_POST
@@ -114,7 +123,10 @@ def undo(request: HttpRequest, slug: str, assignment_id: int) -> HttpResponse:
         actions.undo_answer(assignment, key=form.cleaned_data["key"], lease=lease, now=timezone.now())
     except actions.NothingToUndo as refusal:
         return _refused(request, project, str(refusal))
-    return _done(request, project, first=assignment.pk)
+    queue = _queue(request, project)
+    if _has_script(request):
+        return _cards(request, project, queue)
+    return _page(request, project, queue, first=assignment.pk)
 
 
 @require_http_methods(["PUT"])
@@ -175,23 +187,15 @@ def _batch_in(request: HttpRequest) -> int | None:
     return int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 19 else None
 
 
-def _queue(request: HttpRequest, project: Project) -> actions.Queue:
+def _ahead(request: HttpRequest) -> int:
     asked = request.headers.get(AHEAD, "")
-    ahead = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 3 else USUALLY_AHEAD
+    return max(1, int(asked)) if asked.isascii() and asked.isdigit() and len(asked) < 3 else USUALLY_AHEAD
+
+
+def _queue(request: HttpRequest, project: Project) -> actions.Queue:
     return actions.lend_ahead(
-        project, rater=person(request), ahead=max(1, ahead), batch=_batch_in(request), now=timezone.now()
+        project, rater=person(request), ahead=_ahead(request), batch=_batch_in(request), now=timezone.now()
     )
-
-
-def _done(
-    request: HttpRequest, project: Project, *, notice: str = "", status: int = 200, first: int | None = None
-) -> HttpResponse:
-    """After a write: the cards the browser lacks, or the page again for one without script."""
-    if _has_script(request):
-        return _cards(request, project, _queue(request, project), notice=notice, status=status)
-    if first is not None:
-        return _page(request, project, _queue(request, project), first=first, notice=notice)
-    return redirect("rate", slug=project.slug)
 
 
 def _refused(request: HttpRequest, project: Project, why: str) -> HttpResponse:
@@ -237,7 +241,14 @@ def _cards(
             project, person(request), judged=queue.place.judged, skipped=queue.place.skipped
         ),
     }
-    return render(request, "annotation/_cards.html", context, status=status)
+    answer = render(request, "annotation/_cards.html", context, status=status)
+    answer.headers[AT] = _at()
+    return answer
+
+
+def _at() -> str:
+    """Now, by the server's clock: a page that was opened before an answer was stored may still show its comparison."""
+    return f"{timezone.now().timestamp():.6f}"
 
 
 def _page(
@@ -270,8 +281,7 @@ def _frame(request: HttpRequest, project: Project, queue: actions.Queue) -> dict
         "undo": queries.undo_of(rater, project),
         "progress": queries.progress_of(project, rater, judged=queue.place.judged, skipped=queue.place.skipped),
         "batch": _batch_in(request),
-        "csrf_cookie": settings.CSRF_COOKIE_NAME,
-        "opened_at": f"{timezone.now().timestamp():.6f}",
+        "opened_at": _at(),
     }
 
 

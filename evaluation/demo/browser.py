@@ -5,6 +5,7 @@ It keeps cookies, follows redirects, reads forms, and knows nothing of the site 
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from http.client import HTTPConnection
@@ -15,6 +16,7 @@ from urllib.parse import urlencode, urlsplit
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+SIDES = ("a", "b")
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -43,7 +45,7 @@ class Page:
 
 
 class _Reader(HTMLParser):
-    """Collects forms, and the text of elements marked data-prompt and data-response."""
+    """Collects forms, the text of elements marked data-prompt, and the exact responses in those marked data-raw."""
 
     VOID = frozenset({"input", "br", "img", "meta", "link", "hr", "use", "path", "rect", "circle", "line"})
 
@@ -59,8 +61,8 @@ class _Reader(HTMLParser):
         found = {name: value or "" for name, value in attrs}
         if self._reading and tag not in self.VOID:
             self._depth += 1
-        elif "data-prompt" in found or "data-response" in found:
-            self._reading, self._depth = found.get("data-response", "prompt"), 1
+        elif "data-prompt" in found or "data-raw" in found:
+            self._reading, self._depth = found.get("data-raw", "prompt"), 1
             self.texts[self._reading] = ""
         if tag == "form":
             self._form = Form(found.get("action", ""))
@@ -98,14 +100,17 @@ class Browser:
         self._connection = HTTPConnection(address.hostname, address.port, timeout=timeout)
         self._cookies: SimpleCookie = SimpleCookie()
 
-    def get(self, path: str) -> Page:
+    def get(self, path: str, *, headers: Mapping[str, str] | None = None) -> Page:
         """Open an address, following redirects."""
-        return self._follow("GET", path, None, {})
+        return self._follow("GET", path, None, dict(headers or {}))
 
-    def send(self, form: Form, answers: Mapping[str, str | list[str]], *, htmx: bool = False) -> Page:
-        """Send a form with these answers; with `htmx` as the page's own script would."""
+    def send(
+        self, form: Form, answers: Mapping[str, str | list[str]], *, headers: Mapping[str, str] | None = None
+    ) -> Page:
+        """Send a form with these answers; `headers` as the page's own script would add them."""
         body = urlencode({**form.fields, **answers}, doseq=True)
-        return self._follow("POST", form.action, body, {"HX-Request": "true"} if htmx else {})
+        token = self._cookies["csrftoken"].value if "csrftoken" in self._cookies else ""
+        return self._follow("POST", form.action, body, {"X-CSRFToken": token, **(headers or {})})
 
     def close(self) -> None:
         """Hang up."""
@@ -117,7 +122,8 @@ class Browser:
             if location is None:
                 reader = _Reader()
                 reader.feed(html)
-                return Page(status, path, html, reader.forms, reader.texts)
+                texts = {name: json.loads(text) if name in SIDES else text for name, text in reader.texts.items()}
+                return Page(status, path, html, reader.forms, texts)
             method, path, body = "GET", location, None
         raise ConnectionError(f"{path} sends in circles.")
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 AT_ONCE = 4  # raters who work at the same time; two cores serve no more
+ONE_AHEAD = {"X-Tare-Holds": "", "X-Tare-Ahead": "1"}  # as the bench's script asks, with one comparison at a time
 SECONDS_PER_WORD = 0.25  # a careful reader, as the page's own timer would have counted
 
 
@@ -78,8 +79,8 @@ def _work_through(site: str, project: str, login: Login, judged: Callable[[], No
         form = page.form_to("/judgment/")
         if form is None:
             break
-        page = browser.send(form, _answer(page, taste), htmx=True)
-        if page.status != 200:
+        page = browser.send(form, _answer(page, taste), headers=ONE_AHEAD)
+        if page.status != 201:
             raise TurnedAway(f"{login.name}'s judgment was answered with {page.status}.")
         done += 1
         judged()
@@ -89,11 +90,11 @@ def _work_through(site: str, project: str, login: Login, judged: Callable[[], No
 
 def _open_bench(browser: Browser, project: str) -> Page:
     """The bench, after the guideline was read if it has to be."""
-    page = browser.get(f"/p/{project}/rate/")
+    page = browser.get(f"/p/{project}/rate/", headers=ONE_AHEAD)
     reading = page.form_to("/acknowledge/")
     if reading is not None:
         browser.send(reading, {})
-        page = browser.get(f"/p/{project}/rate/")
+        page = browser.get(f"/p/{project}/rate/", headers=ONE_AHEAD)
     return page
 
 

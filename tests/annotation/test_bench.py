@@ -8,15 +8,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from annotation import actions as annotation
 from annotation import queries
-from annotation.models import Assignment, Batch, Judgment, Response, Slot
+from annotation.models import Assignment, Batch, Judgment, Response, Seat, Slot, Withdrawal
+from guidelines.models import Rule
 from raters.models import Project, Standing, User
 from tests import make
 
-HTMX = {"HX-Request": "true"}
+SCRIPT = {"X-Tare-Holds": "", "X-Tare-Ahead": "1"}
 
 
 @pytest.fixture
@@ -28,7 +32,12 @@ def bench(client: Client, ada: User) -> Client:
 
 def _submit(client: Client, assignment: Assignment, **answer: object) -> object:
     sent = {"preference": "2", "key": str(uuid.uuid4()), "seconds": "12.5", **answer}
-    return client.post(f"/p/helpfulness/assignments/{assignment.pk}/judgment/", sent, headers=HTMX)
+    return client.post(f"/p/helpfulness/assignments/{assignment.pk}/judgment/", sent, headers=SCRIPT)
+
+
+def _undo(client: Client, assignment: Assignment | None, *, key: str = "") -> Any:
+    assert assignment is not None
+    return client.post(f"/p/helpfulness/assignments/{assignment.pk}/undo/", {"key": key}, headers=SCRIPT)
 
 
 class TestRate:
@@ -40,6 +49,7 @@ class TestRate:
         assert comparison.response_a.text in html
         assert comparison.response_b.text in html
         assert html.count('name="preference"') == 7
+        assert html.count('name="quality_') == 12
 
     def test_shows_the_sides_as_the_slot_says(self, bench: Client, project: Project) -> None:
         comparison = make.comparison(project)
@@ -113,9 +123,53 @@ class TestSubmit:
 
         answer = _submit(bench, first)
 
-        assert answer.status_code == 200  # type: ignore[attr-defined]
+        assert answer.status_code == 201  # type: ignore[attr-defined]
         second = Assignment.objects.get(state="open")
         assert f"/assignments/{second.pk}/judgment/" in answer.content.decode()  # type: ignore[attr-defined]
+
+    @pytest.mark.parametrize("comparisons", [5, 60])
+    def test_costs_twelve_statements_however_much_there_is(
+        self, bench: Client, project: Project, ada: User, comparisons: int
+    ) -> None:
+        make.batch(project, comparisons=comparisons, overlap=2)
+        rules = list(Rule.objects.values_list("pk", flat=True))
+        for _ in range(2):
+            _submit(bench, make.assignment(ada, project))
+        lent = make.assignment(ada, project)
+
+        with CaptureQueriesContext(connection) as asked:
+            answer = _submit(bench, lent, rules=rules, quality_clear="1", flags_left="unsafe")
+        # the test's own transaction turns the request's into a savepoint
+        statements = [query["sql"] for query in asked if "SAVEPOINT" not in query["sql"]]
+
+        assert len(statements) <= 12, statements
+
+        assert answer.status_code == 201  # type: ignore[attr-defined]
+        assert b"data-card" in answer.content  # type: ignore[attr-defined]
+
+    def test_sends_only_the_cards_the_browser_lacks(self, bench: Client, project: Project, ada: User) -> None:
+        make.batch(project, comparisons=5)
+        held = annotation.lend_ahead(project, rater=ada, ahead=3, now=make.now()).ids
+
+        answer = bench.get(
+            "/p/helpfulness/rate/cards/",
+            headers={"X-Tare-Holds": ",".join(map(str, held[:2])), "X-Tare-Ahead": "4"},
+        ).content.decode()
+
+        newest = Assignment.objects.latest("pk").pk
+        assert re.findall(r'data-card="(\d+)"', answer) == [str(held[2]), str(newest)]
+
+    def test_stores_qualities_and_flags_of_the_responses_not_of_the_sides(
+        self, bench: Client, project: Project, ada: User
+    ) -> None:
+        make.batch(project)
+        Slot.objects.update(swapped=True)
+
+        _submit(bench, make.assignment(ada, project), quality_clear="-1", quality_safe="0", flags_left="broken")
+
+        judgment = Judgment.objects.get()
+        assert judgment.qualities == {"clear": 1, "safe": 0}
+        assert (judgment.flags_a, judgment.flags_b) == ([], ["broken"])
 
     def test_redirects_a_browser_without_script(self, bench: Client, project: Project, ada: User) -> None:
         make.batch(project)
@@ -131,10 +185,12 @@ class TestSubmit:
         ("wrong", "said"),
         [
             ({"preference": ""}, "Choose how much better"),
-            ({"preference": "9"}, "Choose one of the seven steps"),
+            ({"preference": "9"}, "Choose one of the 7 steps"),
             ({"key": "x"}, "Bad key"),
             ({"rules": "999999"}, "not in the guideline"),
             ({"rules": "x"}, "not one of the available choices"),
+            ({"quality_clear": "2"}, "Clear: say A, the same, or B"),
+            ({"flags_left": "rude"}, "not one of the available choices"),
             ({"seconds": "-1"}, "greater than or equal to 0"),
             ({"rationale": "x" * 4001}, "at most 4000"),
             ({"rationale": "a\x00b"}, "Null characters"),
@@ -158,7 +214,7 @@ class TestSubmit:
 
         statuses = [_submit(bench, lent, key=key).status_code for _ in range(2)]  # type: ignore[attr-defined]
 
-        assert statuses == [200, 200]
+        assert statuses == [201, 201]
         assert Judgment.objects.count() == 1
 
     def test_says_so_when_it_was_answered_before(self, bench: Client, project: Project, ada: User) -> None:
@@ -194,7 +250,7 @@ class TestSkip:
         make.batch(project, comparisons=2)
         lent = make.assignment(ada, project)
 
-        answer = bench.post(f"/p/helpfulness/assignments/{lent.pk}/skip/", {"reason": "knowledge"}, headers=HTMX)
+        answer = bench.post(f"/p/helpfulness/assignments/{lent.pk}/skip/", {"reason": "knowledge"}, headers=SCRIPT)
 
         assert answer.status_code == 200
         lent.refresh_from_db()
@@ -204,7 +260,7 @@ class TestSkip:
         make.batch(project)
         lent = make.assignment(ada, project)
 
-        assert bench.post(f"/p/helpfulness/assignments/{lent.pk}/skip/", headers=HTMX).status_code == 422
+        assert bench.post(f"/p/helpfulness/assignments/{lent.pk}/skip/", headers=SCRIPT).status_code == 422
 
 
 class TestUndo:
@@ -213,27 +269,138 @@ class TestUndo:
         lent = make.assignment(ada, project)
         _submit(bench, lent, preference="-2", rationale="B pads.")
 
-        judgment = Judgment.objects.get()
-        answer = bench.post(f"/p/helpfulness/judgments/{judgment.pk}/undo/", headers=HTMX)
+        answer = _undo(bench, lent, key=str(Judgment.objects.get().key))
 
         html = answer.content.decode()
         assert f"/assignments/{lent.pk}/judgment/" in html
         assert re.search(r'name="preference" value="-2"[^>]* checked', html)
         assert "B pads." in html
 
-    def test_happens_once(self, bench: Client, project: Project, ada: User) -> None:
+    def test_takes_back_once_however_often_it_is_sent(self, bench: Client, project: Project, ada: User) -> None:
         make.batch(project, comparisons=2)
         judgment = make.judgment(ada, project)
-        bench.post(f"/p/helpfulness/judgments/{judgment.pk}/undo/", headers=HTMX)
 
-        assert bench.post(f"/p/helpfulness/judgments/{judgment.pk}/undo/", headers=HTMX).status_code == 409
+        statuses = [_undo(bench, judgment.assignment, key=str(judgment.key)).status_code for _ in range(2)]
+
+        assert statuses == [200, 200]
+        assert Withdrawal.objects.count() == 1
+        assert Seat.objects.get(rater=ada).judged == 0
+
+    def test_refuses_what_was_never_sent(self, bench: Client, project: Project, ada: User) -> None:
+        make.batch(project, comparisons=2)
+        lent = make.assignment(ada, project)
+
+        assert _undo(bench, lent, key=str(uuid.uuid4())).status_code == 409
+
+    def test_gives_a_skipped_comparison_back(self, bench: Client, project: Project, ada: User) -> None:
+        make.batch(project)
+        lent = annotation.skip(make.assignment(ada, project), reason="skip", now=make.now())
+
+        assert _undo(bench, lent).status_code == 200
+        lent.refresh_from_db()
+        assert lent.state == "open"
+        assert Seat.objects.get(rater=ada).skipped == 0
+
+    def test_does_not_take_a_skipped_comparison_from_who_has_it_now(
+        self, bench: Client, project: Project, ada: User
+    ) -> None:
+        make.batch(project)
+        lent = annotation.skip(make.assignment(ada, project), reason="skip", now=make.now())
+        annotation.lend_next(project, rater=make.rater(project, "eve"), now=timezone.now())
+
+        answer = _undo(bench, lent)
+
+        assert answer.status_code == 409
+        assert "Someone else has this comparison now" in answer.content.decode()
 
     def test_does_not_exist_for_someone_elses_judgment(self, client: Client, project: Project, ada: User) -> None:
         make.batch(project)
         judgment = make.judgment(ada, project)
         client.force_login(make.rater(project, "eve"))
 
-        assert client.post(f"/p/helpfulness/judgments/{judgment.pk}/undo/").status_code == 404
+        assert _undo(client, judgment.assignment).status_code == 404
+
+
+class TestDraft:
+    def test_comes_back_with_the_card(self, bench: Client, project: Project, ada: User) -> None:
+        make.batch(project)
+        lent = make.assignment(ada, project)
+
+        kept = bench.put(
+            f"/p/helpfulness/assignments/{lent.pk}/draft/", "preference=3&quality_safe=-1&rationale=So+far&nonsense=1"
+        )
+
+        html = bench.get("/p/helpfulness/rate/").content.decode()
+        assert kept.status_code == 204
+        assert re.search(r'name="preference" value="3"[^>]* checked', html)
+        assert re.search(r'name="quality_safe" value="-1"[^>]* checked', html)
+        assert "So far" in html
+        assert "nonsense" not in (Assignment.objects.get().draft or {})
+
+    def test_is_refused_when_it_is_too_long(self, bench: Client, project: Project, ada: User) -> None:
+        make.batch(project)
+        lent = make.assignment(ada, project)
+
+        answer = bench.put(f"/p/helpfulness/assignments/{lent.pk}/draft/", "rationale=" + "x" * 20_000)
+
+        assert answer.status_code == 413
+
+    def test_of_an_answer_that_was_sent_is_let_go_of(self, bench: Client, project: Project, ada: User) -> None:
+        make.batch(project)
+        judgment = make.judgment(ada, project)
+
+        bench.put(f"/p/helpfulness/assignments/{judgment.assignment_id}/draft/", "preference=3")
+
+        assert Assignment.objects.get().draft is None
+
+    def test_does_not_exist_for_someone_else(self, client: Client, project: Project, ada: User) -> None:
+        make.batch(project)
+        lent = make.assignment(ada, project)
+        client.force_login(make.rater(project, "eve"))
+
+        assert client.put(f"/p/helpfulness/assignments/{lent.pk}/draft/", "preference=3").status_code == 404
+
+
+class TestLeases:
+    def test_are_kept_while_somebody_looks(self, bench: Client, project: Project, ada: User) -> None:
+        make.batch(project)
+        lent = make.assignment(ada, project)
+
+        answer = bench.post("/p/helpfulness/rate/leases/", headers={"X-Tare-Holds": str(lent.pk)})
+
+        assert answer.json() == {"held": [lent.pk]}
+        assert Assignment.objects.get().expires_at > lent.expires_at
+
+    def test_of_others_are_not_held(self, client: Client, project: Project, ada: User) -> None:
+        make.batch(project)
+        lent = make.assignment(ada, project)
+        client.force_login(make.rater(project, "eve"))
+
+        answer = client.post("/p/helpfulness/rate/leases/", headers={"X-Tare-Holds": f"{lent.pk},x,-1"})
+
+        assert answer.json() == {"held": []}
+
+
+class TestSource:
+    TEXT = "a\u202eb\r\n<b>\u200b&amp;\ttab"
+
+    def test_is_the_stored_text_byte_for_byte(self, bench: Client, project: Project, ada: User) -> None:
+        make.batch(project)
+        Response.objects.update(text=self.TEXT)
+        lent = make.assignment(ada, project)
+
+        answer = bench.get(f"/p/helpfulness/assignments/{lent.pk}/source/a/")
+
+        assert answer.content == self.TEXT.encode()
+        assert answer.headers["Content-Type"].startswith("text/plain")
+        assert bench.get(f"/p/helpfulness/assignments/{lent.pk}/source/c/").status_code == 404
+
+    def test_does_not_exist_for_someone_else(self, client: Client, project: Project, ada: User) -> None:
+        make.batch(project)
+        lent = make.assignment(ada, project)
+        client.force_login(make.rater(project, "eve"))
+
+        assert client.get(f"/p/helpfulness/assignments/{lent.pk}/source/a/").status_code == 404
 
 
 class TestBlindness:
