@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
 from annotation import queries
-from raters.models import Project
+from raters.queries import projects_of
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -19,7 +19,9 @@ def rater_nav(request: HttpRequest) -> dict[str, Any]:
 
     def count() -> str:
         slug = request.resolver_match.kwargs.get("slug") if request.resolver_match else None
-        project = Project.objects.filter(slug=slug).first() if slug and request.user.is_authenticated else None
+        if not slug or not request.user.is_authenticated:
+            return ""
+        project = projects_of(request.user).filter(slug=slug).first()
         found = queries.new_feedback(project, request.user, now=timezone.now()) if project else 0
         return str(found) if found else ""
 

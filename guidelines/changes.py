@@ -8,7 +8,7 @@ from difflib import SequenceMatcher
 from typing import NamedTuple
 from uuid import UUID
 
-WORDS = re.compile(r"\s+|[^\s]+")
+WORDS = re.compile(r"\s+|\w+|[^\w\s]")
 MOST_WORDS = 1000
 """A rule longer than this is shown whole, old and new: a word diff of it would take seconds."""
 
@@ -65,8 +65,9 @@ def _change(before: RuleText | None, after: RuleText) -> Change | None:
 
 
 def word_diff(before: str, after: str) -> tuple[Piece, ...]:
-    """The new text with what was taken out and put in, whole words at a time. Joined without the "del" it is `after`.
+    """The new text with what was taken out and put in, whole words and marks at a time.
 
+    Joined without the "del" it is `after`.
     Matching is Ratcliff and Obershelp's, as difflib has it.
     """
     old, new = WORDS.findall(before), WORDS.findall(after)

@@ -172,22 +172,25 @@ def _rules(version: int) -> Sequence[RuleText]:
     return [RuleText(*row) for row in rows]
 
 
-def drawer_tag(user: User, version: GuidelineVersion) -> str:
+def confirmed_at(user: User, version: GuidelineVersion) -> datetime | None:
+    """When the rater said they have read this version."""
+    return Acknowledgement.objects.filter(user=user, version=version).values_list("at", flat=True).first()
+
+
+def drawer_tag(version: GuidelineVersion, *, confirmed: datetime | None) -> str:
     """Changes when what `drawer_of` shows this rater changes. The text itself never does."""
-    read = Acknowledgement.objects.filter(user=user, version=version).values_list("at", flat=True).first()
-    shown = f"{DRAWER} {version.pk} {version.sha256} {version.state} {read.isoformat() if read else ''}"
+    shown = f"{DRAWER} {version.pk} {version.sha256} {version.state} {confirmed.isoformat() if confirmed else ''}"
     return f'"{hashlib.sha256(shown.encode()).hexdigest()[:32]}"'
 
 
-def drawer_of(user: User, version: GuidelineVersion) -> Drawer:
+def drawer_of(version: GuidelineVersion, *, confirmed: datetime | None) -> Drawer:
     """The version as it opens beside the work, with what changed in it and when the rater confirmed that."""
-    read = Acknowledgement.objects.filter(user=user, version=version).values_list("at", flat=True).first()
     return Drawer(
         id=version.pk,
         name=version.guideline.name,
         label=version.label,
         changed=_changed(version),
-        confirmed_at=read,
+        confirmed_at=confirmed,
         chapters=_chapters(version.pk, version.sha256),
     )
 
@@ -195,8 +198,7 @@ def drawer_of(user: User, version: GuidelineVersion) -> Drawer:
 def _changed(version: GuidelineVersion) -> str:
     """What the version changed against the published one before it, as a sentence. Empty for a first version."""
     before = (
-        versions_of(version.guideline.project)
-        .filter(guideline=version.guideline_id, published_at__lt=version.published_at)
+        GuidelineVersion.objects.filter(guideline=version.guideline_id, published_at__lt=version.published_at)
         .order_by("-published_at")
         .values_list("pk", flat=True)
         .first()

@@ -77,10 +77,11 @@ def drawer(request: HttpRequest, slug: str, version_id: int) -> HttpResponse:
     """A version as a fragment beside the work. A browser keeps it and asks again with its tag."""
     project = project_or_404(request, slug)
     version = get_object_or_404(queries.versions_of(project), pk=version_id)
-    tag = queries.drawer_tag(person(request), version)
+    confirmed = queries.confirmed_at(person(request), version)
+    tag = queries.drawer_tag(version, confirmed=confirmed)
     answer = get_conditional_response(request, etag=tag)
     if answer is None:
-        drawer = queries.drawer_of(person(request), version)
+        drawer = queries.drawer_of(version, confirmed=confirmed)
         answer = render(request, "guidelines/_drawer.html", {"project": project, "drawer": drawer})
     answer.headers["ETag"] = tag
     answer.headers["Cache-Control"] = "private, no-cache"  # kept, but never shown without asking

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
+from django.utils import timezone
 
 from annotation import actions as annotation
 from annotation.models import (
@@ -156,6 +157,14 @@ def judgment(person: User, project: Project, *, preference: int = 1, **more: Any
     shown = -preference if lent.swapped else preference
     answer = annotation.Answer(shown=shown, seconds=more.pop("seconds", 30.0), **more)
     return annotation.submit_judgment(lent, answer=answer, key=uuid.uuid4(), now=now())
+
+
+def judgment_today(person: User, project: Project, *, preference: int = 1, seconds: float = 60.0) -> Judgment:
+    """The same, sent today as the machine's clock has it: for pages that look at the last weeks."""
+    lent = annotation.lend_next(project, rater=person, now=timezone.now())
+    shown = -preference if lent.swapped else preference
+    answer = annotation.Answer(shown=shown, seconds=seconds)
+    return annotation.submit_judgment(lent, answer=answer, key=uuid.uuid4(), now=timezone.now())
 
 
 def given(rater: User, project: Project, *, preference: int = 1, **more: Any) -> Judgment:

@@ -208,7 +208,7 @@ def task_answers_page(rater: User, project: Project, *, before: int | None = Non
 
 
 def answer_page(judgment: Judgment) -> AnswerPage:
-    """One newest revision, with the sides as they were shown and its earlier revisions. Five questions."""
+    """One revision that was given on the bench, with the sides as they were shown and the revisions around it."""
     given = _given(judgment.rater, judgment.comparison.project)
     newest = given.select_related(
         "comparison__response_a", "comparison__response_b", "guideline_version__guideline"
@@ -222,7 +222,7 @@ def answer_page(judgment: Judgment) -> AnswerPage:
     said = [_said(revision, labels) for revision in revisions]
     first, second = comparison.response_a.text, comparison.response_b.text
     left, right = (second, first) if newest.swapped else (first, second)
-    state = _state(newest)
+    state, number = _state(newest), newest.assignment_id or 0  # never 0: what is implied is not in `_given`
     messages = comparison.prompt.messages
     html = html_of({left, right, *(turn["content"] for turn in messages)})
     return AnswerPage(
@@ -244,9 +244,9 @@ def answer_page(judgment: Judgment) -> AnswerPage:
         can_edit=state in ("open", "late"),
         guideline=f"{newest.guideline_version.guideline.name} {newest.guideline_version.label}",
         version_id=newest.guideline_version_id,
-        assignment_id=newest.assignment.pk,
+        assignment_id=number,
         asks=asks,
-        ask_rationale=asks.asks_rationale(newest.assignment.pk),
+        ask_rationale=asks.asks_rationale(number),
         rules=rules_of(newest.guideline_version_id),
         draft=draft_from(newest),
     )
