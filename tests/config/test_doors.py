@@ -1,6 +1,9 @@
-"""What every answer carries, how long a session lasts, and whether the site is well."""
+"""What every answer carries, which are compressed, how long a session lasts, and whether the site is well."""
 
+import gzip
+import re
 import time
+from typing import ClassVar
 
 import pytest
 from django.conf import settings
@@ -67,6 +70,34 @@ class TestHeaders:
 
     def test_keep_pages_out_of_caches(self, client: Client) -> None:
         assert "no-store" in client.get("/accounts/login/").headers["Cache-Control"]
+
+
+class TestCompression:
+    ACCEPT: ClassVar[dict[str, str]] = {"Accept-Encoding": "gzip, br"}
+
+    def test_is_for_the_pages_of_a_project(self, client: Client, project: Project, ada: User) -> None:
+        client.force_login(ada)
+        plain = client.get("/p/helpfulness/")
+        small = client.get("/p/helpfulness/", headers=self.ACCEPT)
+        assert "Content-Encoding" not in plain.headers
+        assert small.headers["Content-Encoding"] == "gzip"
+        assert "Accept-Encoding" in small.headers["Vary"]
+        assert len(small.content) < len(plain.content) / 2
+        assert b"</html>" in gzip.decompress(small.content)
+
+    @pytest.mark.parametrize("path", ["/accounts/2fa/totp/activate/", "/accounts/password/change/", "/api/schema/"])
+    def test_is_not_where_a_secret_may_stand(self, client: Client, ada: User, path: str) -> None:
+        client.force_login(ada)
+        client.post("/accounts/reauthenticate/", {"password": make.PASSWORD})
+        answer = client.get(path, headers=self.ACCEPT)
+        assert answer.status_code == 200
+        assert "Content-Encoding" not in answer.headers
+
+    def test_meets_another_token_in_every_answer(self, client: Client, project: Project, ada: User) -> None:
+        client.force_login(ada)
+        pages = [client.get("/p/helpfulness/", headers=self.ACCEPT).content for _ in range(3)]
+        tokens = {re.findall(rb"csrfmiddlewaretoken\" value=\"(\w+)", gzip.decompress(page))[0] for page in pages}
+        assert len(tokens) == 3
 
 
 class TestSession:
