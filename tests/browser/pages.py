@@ -87,7 +87,7 @@ def build(project: Project, *, ada: User, cleo: User) -> dict[str, object]:
     secret, spent = (_invite(project, cleo, days=days) for days in (0, 400))
     ppo, reward = (Run.objects.filter(part_of__round=ran, kind=kind).first() for kind in ("ppo", "reward"))
     assert ppo is not None and reward is not None
-    Metric.objects.bulk_create(_metrics(ppo, "objective/kl", "objective/scores", "audit/scores"))
+    Metric.objects.bulk_create(_metrics(ppo, "objective/kl", "objective/scores", "audit/scores", "objective/entropy"))
     return {
         "secret": secret,
         "spent": spent,
