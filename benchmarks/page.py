@@ -306,7 +306,7 @@ def _sums(phase: str, each: list[list[dict[str, Any]]]) -> dict[str, Any]:
 
 
 def _kilobytes(loaded: list[dict[str, Any]], what: str) -> float:
-    return round(sum(one[what] for one in loaded) / 1000, 2)
+    return round(sum(float(one[what]) for one in loaded) / 1000, 2)
 
 
 def _asked_of_server(log: Path) -> list[str]:

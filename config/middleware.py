@@ -53,7 +53,8 @@ def compressed(get_response: Door) -> Door:
         kind = response.headers.get("Content-Type", "").partition(";")[0]
         if response.streaming or kind not in _COMPRESSED or not request.path.startswith("/p/"):
             return response
-        return zipped.process_response(request, response)
+        zipped.process_response(request, response)  # in place
+        return response
 
     return answer
 
