@@ -34,6 +34,7 @@ test: setup
 check: setup
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m ruff check .
+	$(PYTHON) static/vendor/htmx/upgrade-check.py templates static/js
 	$(PYTHON) -m pytest --quiet tests/test_templates.py tests/test_architecture.py
 	$(CHECKING) $(PYTHON) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	$(PYTHON) -c "from importlinter.cli import lint_imports_command; lint_imports_command()"

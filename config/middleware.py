@@ -1,4 +1,4 @@
-"""The headers every answer carries, and how long a session lasts."""
+"""The headers every answer carries, which are compressed, and how long a session lasts."""
 
 import time
 from collections.abc import Callable
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY, logout
 from django.http import HttpRequest, HttpResponse
+from django.middleware.gzip import GZipMiddleware
 
 Door = Callable[[HttpRequest], HttpResponse]
 
@@ -14,6 +15,8 @@ _NOTHING_ALLOWED = ", ".join(
     for power in ("accelerometer", "autoplay", "camera", "display-capture", "geolocation", "gyroscope", "microphone")
     + ("midi", "payment", "publickey-credentials-create", "screen-wake-lock", "serial", "usb", "xr-spatial-tracking")
 )
+
+_COMPRESSED = {"text/html", "application/json"}
 
 
 def security_headers(get_response: Door) -> Door:
@@ -31,6 +34,26 @@ def security_headers(get_response: Door) -> Door:
         response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
         # WhiteNoise and the downloads say how long theirs may be kept; everything else is somebody's page
         response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+    return answer
+
+
+def compressed(get_response: Door) -> Door:
+    """gzip for the pages of a project, and for nothing else (docs/decisions/0009-browser-code.md says why).
+
+    Compression next to a secret tells its length (BREACH). On a project's pages the one secret is the CSRF token, which
+    is masked anew in each answer; recovery codes, authenticator keys and invitations are elsewhere, and stay as they
+    are. Downloads stay too: they are asked for in ranges, and their ETag is a digest.
+    """
+    zipped = GZipMiddleware(get_response)
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        kind = response.headers.get("Content-Type", "").partition(";")[0]
+        if response.streaming or kind not in _COMPRESSED or not request.path.startswith("/p/"):
+            return response
+        zipped.process_response(request, response)  # in place
         return response
 
     return answer

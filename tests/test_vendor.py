@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 STATIC = Path(__file__).parent.parent / "static"
 PACKAGES = json.loads((STATIC / "vendor/manifest.json").read_text())["packages"]
@@ -25,6 +31,25 @@ def test_every_vendored_file_is_in_the_manifest() -> None:
     assert unknown == []
 
 
-def test_every_package_ships_its_licence_and_names_an_exact_version() -> None:
-    assert [p["name"] for p in PACKAGES if not any(f["to"].endswith("LICENSE") for f in p["files"])] == []
-    assert [p["name"] for p in PACKAGES if not p["version"].replace(".", "").isdigit()] == []
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda package: str(package["name"]))
+def test_every_package_is_pinned_and_ships_its_licence(package: dict[str, Any]) -> None:
+    assert re.fullmatch(r"\d+\.\d+\.\d+", package["version"])
+    assert re.fullmatch(r"[0-9a-f]{64}", package["sha256"])
+    licences = [file["to"] for file in package["files"] if file["to"].endswith("/LICENSE")]
+    assert len(licences) == 1
+    assert "permission" in (STATIC / licences[0]).read_text().lower()
+
+
+@pytest.mark.parametrize(
+    ("line", "verdict"),
+    [
+        ('<body hx-headers:inherited=\'{"X-CSRFToken":"1"}\'><a hx-get="/">a</a></body>', 0),
+        ('<body hx-headers=\'{"X-CSRFToken":"1"}\'><a hx-get="/">a</a></body>', 1),
+        ('<div hx-ext="sse"></div>', 1),
+        ("<script>document.addEventListener('htmx:afterSwap', again)</script>", 1),
+    ],
+)
+def test_the_upgrade_checker_of_make_check_refuses_htmx_2(tmp_path: Path, line: str, verdict: int) -> None:
+    (tmp_path / "page.html").write_text(f"<!doctype html>\n{line}\n")
+    command = [sys.executable, str(STATIC / "vendor/htmx/upgrade-check.py"), str(tmp_path)]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == verdict

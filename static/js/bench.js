@@ -222,9 +222,11 @@
   const addressOf = (id, verb) => page.assignments.replace("/0/judgment/", `/${id}/${verb}/`);
 
   // --- one card after the other --------------------------------------------------------------------------------------------
+  const rules = { createHTML: (text) => text, createScriptURL: (url) => url };
+  const trusted = window.trustedTypes?.createPolicy("tare", rules) ?? rules; // for what this site's server sent, or was kept of it
   function parse(html) {
     const holder = document.createElement("template");
-    holder.innerHTML = html;
+    holder.innerHTML = trusted.createHTML(html);
     return holder.content;
   }
   function show(id, { quiet = false } = {}) {
@@ -264,7 +266,7 @@
     shown = null;
     if (empty) { $("#bench").replaceWith(parse(empty).firstElementChild); return begin(); }
     const main = Object.assign(document.createElement("main"), { id: "bench", className: "bench-none" });
-    main.innerHTML = '<section class="card empty" id="judge"><h1 tabindex="-1" data-heading>One moment</h1><p>The next comparison is on its way.</p><div data-undo-slot></div></section>';
+    main.append(parse('<section class="card empty" id="judge"><h1 tabindex="-1" data-heading>One moment</h1><p>The next comparison is on its way.</p><div data-undo-slot></div></section>'));
     $("#bench").replaceWith(main);
     begin();
     fetchCards();
@@ -299,7 +301,7 @@
       const pending = await pendingIds();
       const ahead = ids.filter((id) => id !== shown && !pending.has(id) && cards.has(id));
       queue = shown ? [shown, ...ahead] : ahead;
-      if (!(await outbox.waiting()).length) $("#progress").innerHTML = order.innerHTML;
+      if (!(await outbox.waiting()).length) $("#progress").replaceChildren(parse(order.innerHTML));
       if (!shown) { if (queue.length) show(queue[0]); else if (empty && !$("#bench").hasAttribute("data-none")) nothingHere(); }
     }
     const said = $("template[data-notice]", parts)?.innerHTML.trim();
@@ -500,7 +502,7 @@
     if (drawn !== address) {
       const answer = await fetch(`${address}drawer/`, { redirect: "manual" }).catch(() => null);
       if (!answer?.ok) return window.open(address, "_blank", "noopener");
-      $("#drawer").innerHTML = await answer.text();
+      $("#drawer").replaceChildren(parse(await answer.text()));
       drawn = address;
     }
     for (const rule of all("#drawer [data-rule]")) rule.classList.toggle("on", Boolean($(`#judge .rules [value="${rule.dataset.rule}"]:checked`)));
@@ -623,7 +625,7 @@
   }
   async function keepPage() { // a reload without a network opens the bench all the same
     if (!navigator.serviceWorker || !window.isSecureContext) return;
-    await navigator.serviceWorker.register(page.worker);
+    await navigator.serviceWorker.register(trusted.createScriptURL(page.worker));
     const { active } = await navigator.serviceWorker.ready;
     const files = performance.getEntriesByType("resource").map(({ name }) => name).filter((name) => name.startsWith(`${location.origin}/static/`));
     active.postMessage({ keep: location.href, files: [...new Set(files)] });

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import pytest
@@ -81,11 +81,20 @@ def seen(live_server: LiveServer) -> Iterator[Seen]:
 
 @pytest.fixture
 def visit(chromium: Browser, live_server: LiveServer, seen: Seen) -> Iterator[Callable[..., Page]]:
-    """Opens a page of the live server in a fresh profile: `visit("/", script=False, width=390)`."""
+    """Opens a page of the live server in a fresh profile: `visit("/", script=False, width=390, scheme="dark")`."""
     contexts: list[BrowserContext] = []
 
-    def open_page(path: str, *, script: bool = True, width: int = 1280, height: int = 800) -> Page:
-        context = chromium.new_context(java_script_enabled=script, viewport={"width": width, "height": height})
+    def open_page(
+        path: str,
+        *,
+        script: bool = True,
+        width: int = 1280,
+        height: int = 800,
+        scheme: Literal["light", "dark"] = "light",
+    ) -> Page:
+        context = chromium.new_context(
+            java_script_enabled=script, viewport={"width": width, "height": height}, color_scheme=scheme
+        )
         contexts.append(context)
         context.set_default_timeout(5_000)
         seen.watch(context)

@@ -1,4 +1,4 @@
-"""How people come in, and that every page stands at every width."""
+"""How people come in."""
 
 from __future__ import annotations
 
@@ -49,27 +49,6 @@ def test_signing_out_ends_at_the_door(visit_as: Callable[..., Page], ada: User) 
     page.goto(page.url.split("/accounts/")[0] + "/p/helpfulness/")
 
     expect(page.locator("[name=login]")).to_be_visible()
-
-
-RATER_PAGES = ["/p/helpfulness/", "/p/helpfulness/rate/", "/accounts/2fa/", "/accounts/password/change/"]
-LEAD_PAGES = [f"/p/helpfulness/{name}/" for name in ("quality", "training", "runs", "datasets")]
-
-
-@pytest.mark.parametrize("width", [320, 390, 1024, 1280])
-def test_no_page_scrolls_sideways(
-    visit_as: Callable[..., Page], project: Project, ada: User, cleo: User, width: int
-) -> None:
-    make.batch(project, comparisons=2)
-    make.judgment(ada, project)
-    wide = []
-    for person, paths in ((ada, RATER_PAGES), (cleo, LEAD_PAGES)):
-        page = visit_as(person, paths[0], width=width)
-        for path in paths:
-            answer = page.goto(page.url.split("/p/")[0].split("/accounts/")[0] + path)
-            assert answer is not None and answer.status == 200, path
-            if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-                wide.append(path)
-    assert wide == []
 
 
 def test_an_authenticator_app_can_be_added_and_is_asked_for(visit_as: Callable[..., Page], ada: User) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.test import Client
 from django.utils import timezone
 
@@ -77,3 +78,23 @@ class TestFront:
         client.force_login(make.user("nobody"))
 
         assert "invitation" in client.get("/").content.decode()
+
+
+class TestEmailAddress:
+    def test_a_new_one_waits_and_can_be_given_up(self, client: Client, ada: User) -> None:
+        EmailAddress.objects.create(user=ada, email=ada.email, primary=True, verified=True)
+        client.force_login(ada)
+        client.post("/accounts/reauthenticate/", {"password": make.PASSWORD})
+        client.post("/accounts/email/", {"action_add": "", "email": "new@example.org"})
+        page = client.get("/accounts/email/").content.decode()
+        assert "Waits until it is confirmed" in page and "new@example.org" in page
+        client.post("/accounts/email/", {"action_remove": "", "email": "new@example.org"})
+        assert "Waits until" not in client.get("/accounts/email/").content.decode()
+        ada.refresh_from_db()
+        assert ada.email == "ada@example.org"
+
+    def test_that_is_none_is_refused_beside_the_field(self, client: Client, ada: User) -> None:
+        client.force_login(ada)
+        client.post("/accounts/reauthenticate/", {"password": make.PASSWORD})
+        page = client.post("/accounts/email/", {"action_add": "", "email": "nobody"}).content.decode()
+        assert "id_email_error" in page

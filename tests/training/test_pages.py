@@ -155,6 +155,9 @@ def test_the_live_part_costs_two_queries_however_long_the_curve_is(
     (loss,) = live.charts
     assert 300 <= len(loss.chart.rows) <= 400
     assert loss.chart.rows[-1][0] == "2,999", "the newest report is always there"
+    (line,) = json.loads(loss.points)["series"]
+    assert len(line["xs"]) == len(line["ys"]) == len(loss.chart.rows)
+    assert (line["xs"][-1], line["ys"][-1]) == (2999, 0.000333333)
 
 
 def test_the_page_of_a_run_costs_the_same_for_any_number_of_inputs(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +23,10 @@ MOST_CHARTS = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChartCard:
-    """A chart with the words around it. A `tag` says what to look at, in the colour of its `tone`."""
+    """A chart with the words around it. A `tag` says what to look at, in the colour of its `tone`.
+
+    `points` are the numbers of a curve by step, as JSON for static/js/curves.js; other charts have none.
+    """
 
     title: str
     chart: Chart
@@ -30,6 +34,7 @@ class ChartCard:
     text: str = ""
     tag: str = ""
     tone: str = ""
+    points: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +149,24 @@ def _curve(run: Run, curve: Curve, points: Sequence[Point]) -> ChartCard:
     marks = [Mark(float(limit), curve.limit.replace("_", " "))] if limit is not None else []
     chart = line_chart(series, title=f"{curve.title} by step", x_title="step", x_name="step", limits=marks)
     last = next((values[m] for _, values in reversed(points) for m, _ in curve.lines if _is(values, m)), None)
-    return ChartCard(title=curve.title, chart=chart, note=f"now {number(last)}" if last is not None else "")
+    return ChartCard(
+        title=curve.title,
+        chart=chart,
+        note=f"now {number(last)}" if last is not None else "",
+        points=_as_json(series, marks) if chart else "",
+    )
+
+
+def _as_json(series: Sequence[Series], limits: Sequence[Mark]) -> str:
+    """{"series": [{"label", "tone", "dashed", "xs", "ys"}], "limits": [{"at", "label"}]}; six digits are enough."""
+    shown = []
+    for each in series:
+        points = [(x, float(f"{y:.6g}")) for x, y in zip(each.xs, each.ys, strict=True) if math.isfinite(y)]
+        if points:
+            xs, ys = zip(*points, strict=True)
+            shown.append({"label": each.label, "tone": each.tone, "dashed": each.dashed, "xs": xs, "ys": ys})
+    marks = [{"at": mark.at, "label": mark.label} for mark in limits]
+    return json.dumps({"series": shown, "limits": marks}, separators=(",", ":"))
 
 
 def _values(points: Sequence[tuple[float, dict[str, Any]]], metric: str) -> list[float]:
