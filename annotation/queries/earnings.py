@@ -1,4 +1,4 @@
-"""What a rater earned, by day or week and batch: each answer that counts is paid once.
+"""What a rater earned, by day or week and batch: each answer that was not taken back is paid once.
 
 An answer belongs to the moment it was first sent. A later revision of it moves no money from one week to another.
 """
@@ -13,8 +13,7 @@ from django.db.models import Count, F, Sum
 from django.db.models.functions import TruncDay, TruncWeek
 
 from annotation.charts import Bar, Chart, bar_chart
-from annotation.models import Seat, TaskAnswer
-from annotation.queries.work import counted_judgments
+from annotation.models import Judgment, Seat, TaskAnswer
 from raters.money import duration, money, plain
 
 if TYPE_CHECKING:
@@ -86,8 +85,9 @@ def earned(
 ) -> list[Earned]:
     """What was answered from `since` to before `until`, the newest first. Two questions."""
     sent = {"assignment__rater": rater, "assignment__ended_at__gte": since, "assignment__ended_at__lt": until}
-    judged = counted_judgments().filter(comparison__project=project, **sent)
-    other = TaskAnswer.objects.filter(withdrawal=None, surplus=False, assignment__task__project=project, **sent)
+    # work that came late is work: an answer that found its place taken is paid like any other
+    judged = Judgment.objects.filter(withdrawal=None, comparison__project=project, **sent)
+    other = TaskAnswer.objects.filter(withdrawal=None, assignment__task__project=project, **sent)
     found = [*_grouped(judged, "comparison__batch", by), *_grouped(other, "assignment__task__batch", by)]
     return sorted(found, key=lambda each: (each.start, each.batch), reverse=True)
 

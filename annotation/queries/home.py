@@ -132,7 +132,7 @@ def home_page(project: Project, rater: User, *, now: datetime) -> HomePage:
         reading=_readings(rater, unread),
         batches=() if standing.paused_at else batches,
         more_batches=more,
-        quality=checked(standing),
+        quality=checked(project, rater, now=now),
         agreement=agreement,
         ties=ties,
         feedback=feedback_page(project, rater, size=FEEDBACK_SHOWN).items,

@@ -9,17 +9,21 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from django.db.models import Q
+
 from annotation.charts import Svg, whisker
+from annotation.models import Judgment
 from annotation.queries.work import counted_judgments
 from raters.trust import gold_trust
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from raters.models import Project, Standing, User
+    from raters.models import Project, User
 
 WINDOW = timedelta(days=30)
 FEWEST = 20
+FEWEST_CHECKED = 5
 VOTES = 3  # judgments of a label before anyone is measured against it
 MOST_OWN, MOST_TEAM = 500, 1000  # answers that are looked at, so that a page costs the same after years
 TEAM_FROM, TEAM_RATERS = 100, 3
@@ -48,16 +52,31 @@ class Share:
     advice: str
 
 
-def checked(standing: Standing) -> OwnQuality | None:
-    """The share of checked items right, all time. None before the first."""
-    if not standing.gold_seen:
+def checked(project: Project, rater: User, *, now: datetime) -> OwnQuality | None:
+    """The share of checked items right in the thirty days up to this morning. None before there are `FEWEST_CHECKED`.
+
+    It is as it stood this morning, whatever was answered, changed or taken back since: a figure that moved with an
+    answer would tell whether the item is checked.
+    """
+    morning = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    sides = Judgment.objects.filter(
+        Q(withdrawal=None) | Q(withdrawal__at__gte=morning),
+        rater=rater,
+        comparison__project=project,
+        comparison__gold_preference__isnull=False,
+        surplus=False,
+        created_at__lt=morning,
+        created_at__gte=morning - WINDOW,
+    ).values_list("preference", "comparison__gold_preference")
+    right = [(said > 0) - (said < 0) == (known > 0) - (known < 0) for said, known in sides if known is not None]
+    if len(right) < FEWEST_CHECKED:
         return None
-    trust = gold_trust(right=standing.gold_right, answered=standing.gold_seen)
+    trust = gold_trust(right=sum(right), answered=len(right))
     title = f"Between {trust.low:.0%} and {trust.high:.0%} of checked items right"
     return OwnQuality(
-        right=standing.gold_right,
-        seen=standing.gold_seen,
-        percent=f"{standing.gold_right / standing.gold_seen:.0%}",
+        right=sum(right),
+        seen=len(right),
+        percent=f"{sum(right) / len(right):.0%}",
         low=f"{trust.low:.0%}",
         high=f"{trust.high:.0%}",
         whisker=whisker(trust.mean, trust.low, trust.high, title=title, tone="acc"),

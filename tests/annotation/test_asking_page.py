@@ -87,7 +87,7 @@ class TestReading:
         for _ in range(5):
             make.batch(project)
         desk.get(PATH)  # the first one also writes down that the session is in use
-        with django_assert_max_num_queries(5):
+        with django_assert_max_num_queries(6):
             desk.get(PATH)
 
 

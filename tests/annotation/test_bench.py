@@ -264,30 +264,3 @@ class TestBlindness:
         leaks = [found for page in seen for found in canaries.findall(page.content + str(page.headers).encode())]
         assert leaks == []
         assert queries.counted_judgments().filter(rater=ada).count() == 20
-
-
-class TestHome:
-    def test_offers_the_work_that_waits(self, bench: Client, project: Project) -> None:
-        make.batch(project, name="r1")
-
-        assert "Helpfulness, r1" in bench.get("/p/helpfulness/").content.decode()
-
-    def test_asks_to_read_the_guideline_first(self, client: Client, project: Project, ben: User) -> None:
-        make.batch(project)
-        client.force_login(ben)
-
-        html = client.get("/p/helpfulness/").content.decode()
-
-        assert "Read and confirm" in html
-        assert "Helpfulness, batch" not in html
-
-    def test_shows_how_sure_the_quality_figure_is(self, bench: Client, project: Project, ada: User) -> None:
-        make.gold(make.comparison(project), 2)
-        make.judgment(ada, project, preference=2)
-
-        assert "1 of 1, interval" in bench.get("/p/helpfulness/").content.decode()
-
-    def test_does_not_exist_for_others(self, client: Client, project: Project, mallory: User) -> None:
-        client.force_login(mallory)
-
-        assert client.get("/p/helpfulness/").status_code == 404

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from annotation import actions
 from annotation.models import Batch, Comparison, Judgment, Response
-from annotation.queries.measures import on_the_labels_side
+from annotation.queries.measures import checked, on_the_labels_side
 from raters.models import Project, Standing, User
 from tests import make
 from tests.guidelines.test_changes import NEW
@@ -229,7 +229,7 @@ class TestDoors:
             make.guideline_version(project, name=f"Line {n}")
         hers.get("/settings/")  # the first visit also writes the session's clock
 
-        with django_assert_max_num_queries(22):
+        with django_assert_max_num_queries(23):
             html = _page(hers)
 
         assert "More appear here as these are taken." in html
@@ -260,3 +260,19 @@ def test_no_byte_of_home_feedback_or_earnings_tells_what_a_rater_must_not_know(
         text = page.content.replace(b'class="soft', b"")
         leaks += [(path, found) for found in canaries.findall(text + str(page.headers).encode())]
     assert leaks == []
+
+
+class TestCheckedItems:
+    def test_are_shown_as_they_stood_this_morning(self, project: Project, ada: User) -> None:
+        for _ in range(6):
+            make.gold(make.comparison(project), 2)
+        given = [make.judgment(ada, project, preference=2) for _ in range(6)]
+        tomorrow = make.NOW + timedelta(days=1)
+
+        assert checked(project, ada, now=make.NOW + timedelta(hours=2)) is None
+        seen = checked(project, ada, now=tomorrow)
+        assert seen is not None
+        assert (seen.right, seen.seen) == (6, 6)
+
+        actions.undo_judgment(given[0], lease=timedelta(minutes=5), now=tomorrow)
+        assert checked(project, ada, now=tomorrow + timedelta(minutes=1)) == seen
