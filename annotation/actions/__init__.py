@@ -1,5 +1,6 @@
 """The verbs of annotation: collecting work, lending it, judging, labelling."""
 
+from annotation.actions.answering import AnswerFrozen, answer_task, revise_task, undo_task
 from annotation.actions.collecting import (
     AlreadyJudged,
     BadPair,
@@ -36,19 +37,30 @@ from annotation.actions.lending import (
     lend_next,
     skip,
 )
+from annotation.actions.tasks import (
+    BadTask,
+    NeedsOptIn,
+    lend_task,
+    open_task_batch,
+    save_task_draft,
+    skip_task,
+)
 from annotation.importers.prompts import NewPrompt
 
 __all__ = [
     "AlreadyEnded",
     "AlreadyJudged",
     "Answer",
+    "AnswerFrozen",
     "BadLines",
     "BadPair",
+    "BadTask",
     "ForeignRule",
     "Imported",
     "JudgedItThemselves",
     "KeyReused",
     "MustReadFirst",
+    "NeedsOptIn",
     "NewPrompt",
     "NotEnoughPanels",
     "NothingLeft",
@@ -58,16 +70,23 @@ __all__ = [
     "UnknownPrompt",
     "add_prompts",
     "adjudicate",
+    "answer_task",
     "close_batch",
     "close_finished_batches",
     "fold_labels",
     "import_demonstrations",
     "import_prompts",
     "lend_next",
+    "lend_task",
     "mark_gold",
     "open_batch",
+    "open_task_batch",
+    "revise_task",
+    "save_task_draft",
     "skip",
+    "skip_task",
     "store_responses",
     "submit_judgment",
     "undo_judgment",
+    "undo_task",
 ]

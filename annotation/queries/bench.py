@@ -110,8 +110,8 @@ def assignments_of(rater: User, project: Project) -> QuerySet[Assignment]:
 
 
 def judgments_of(rater: User, project: Project) -> QuerySet[Judgment]:
-    """The only judgments this rater may touch."""
-    return Judgment.objects.filter(rater=rater, comparison__project=project).select_related(
+    """The only judgments this rater may touch. One that an answer implies goes with the answer."""
+    return Judgment.objects.filter(rater=rater, comparison__project=project, answer=None).select_related(
         "comparison__project", "assignment"
     )
 
@@ -181,7 +181,7 @@ def _progress(project: Project, rater_id: int) -> Progress:
 def minutes_left(project: Project, rater_id: int, *, items: int) -> int | None:
     """At the rater's own pace; None before there is one."""
     seconds = list(
-        Judgment.objects.filter(rater=rater_id, comparison__project=project)
+        Judgment.objects.filter(rater=rater_id, comparison__project=project, answer=None)
         .order_by("-id")
         .values_list("seconds", flat=True)[:PACE_FROM]
     )
@@ -193,7 +193,7 @@ def minutes_left(project: Project, rater_id: int, *, items: int) -> int | None:
 def undo_of(rater: User, project: Project) -> Undo | None:
     """The last answer, as it stood on the screen, if it still counts: only that one can be undone."""
     last = (
-        Judgment.objects.filter(rater=rater, comparison__project=project, withdrawal=None)
+        Judgment.objects.filter(rater=rater, comparison__project=project, withdrawal=None, answer=None)
         .order_by("-pk")
         .values_list("pk", "preference", "swapped")
         .first()

@@ -32,6 +32,14 @@ def counted_judgments() -> QuerySet[Judgment]:
     return Judgment.objects.filter(withdrawal=None, surplus=False)
 
 
+def given_judgments() -> QuerySet[Judgment]:
+    """Those of them that a rater gave on two responses shown side by side.
+
+    The rest are implied by a ranking or an edit: they had no side, and those of one answer are not independent.
+    """
+    return counted_judgments().filter(answer=None)
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
     """The stretch of work that waits."""
@@ -161,7 +169,7 @@ def _quality(standing: Standing) -> OwnQuality | None:
 def _days(project: Project, rater: User, *, now: datetime) -> Chart:
     first = (now - timedelta(days=DAYS - 1)).date()
     counts = dict(
-        counted_judgments()
+        given_judgments()
         .filter(rater=rater, comparison__project=project, created_at__date__gte=first)
         .annotate(day=TruncDate("created_at"))
         .values_list("day")
