@@ -15,6 +15,7 @@ from annotation.queries.tasks import (
     task_assignments_of,
     task_batches,
     task_card,
+    tasks_by_tag,
 )
 from annotation.queries.work import HomePage, counted_judgments, given_judgments, home_page
 
@@ -42,5 +43,6 @@ __all__ = [
     "task_assignments_of",
     "task_batches",
     "task_card",
+    "tasks_by_tag",
     "undo_of",
 ]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import Exists, OuterRef, QuerySet
 
 from annotation.kinds import SKIP_REASONS, WORK, Asks, Ranking, Work, Writing, read_content
-from annotation.models import Batch, Task, TaskAnswer, TaskAssignment, TaskResponse
+from annotation.models import Batch, Prompt, Response, Task, TaskAnswer, TaskAssignment, TaskResponse
 from annotation.rendering import visible
 from annotation.routing import shuffled
 from annotation.wording import Piece, word_changes
@@ -241,3 +241,21 @@ def changes_of(answer: TaskAnswer) -> tuple[Piece, ...]:
     if original is None or not isinstance(content, Writing):
         return ()
     return tuple(Piece(piece.kind, shown_text(piece.text)) for piece in word_changes(original, content.text))
+
+
+def tasks_by_tag(project: Project, *, kind: str, tag: str, responses: int) -> list[tuple[int, list[int]]]:
+    """Tasks of this kind from the prompts with a tag: each with its newest responses of different words.
+
+    `responses` is how many are ranked; an edit takes one, a demonstration none. Prompts with fewer are left out.
+    """
+    work = WORK[kind]
+    wanted = responses if work.fewest != work.most else work.most
+    prompts = list(Prompt.objects.filter(project=project, tags__contains=[tag]).order_by("pk").values_list("pk"))
+    by_words: dict[int, dict[str, int]] = {pk: {} for (pk,) in prompts}
+    if wanted:
+        rows = Response.objects.filter(prompt__in=by_words).order_by("-pk").values_list("prompt", "text", "pk")
+        for prompt_id, text, pk in rows.iterator():
+            if words := " ".join(text.split()):
+                by_words[prompt_id].setdefault(words, pk)
+    newest = {prompt_id: list(found.values())[:wanted] for prompt_id, found in by_words.items()}
+    return [(prompt_id, sorted(found)) for prompt_id, found in newest.items() if len(found) == wanted]

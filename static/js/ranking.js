@@ -119,7 +119,7 @@
     if (!drag) return;
     if (!drag.ghost) {
       if (Math.hypot(event.clientX - drag.x, event.clientY - drag.y) < FAR) return;
-      drag.ghost = make("div", { className: "ghost ab", textContent: letter(drag.place) });
+      drag.ghost = make("div", { className: "carried ab", textContent: letter(drag.place) });
       document.body.append(drag.ghost);
       $("#ranking").dataset.dragging = "";
     }
