@@ -234,14 +234,14 @@ class Writing:
     @classmethod
     def of(cls, text: str, *, original: str | None = None) -> Writing:
         """The text with line feeds for line ends and without blank space at its end. Raises BadContent, Unchanged."""
-        text = _even(text)
+        text = even(text)
         if not text.strip():
             raise BadContent("Write the answer first.")
         if "\0" in text:
             raise BadContent("The text has a character that cannot be kept (NUL).")
         if len(text) > LONGEST_TEXT:
             raise BadContent(f"{len(text):,} characters: {LONGEST_TEXT:,} is the most.")
-        if original is not None and text == _even(original):
+        if original is not None and text == even(original):
             raise Unchanged("This is the original, word for word. Improve it, or say why you cannot.")
         return cls(text)
 
@@ -255,7 +255,8 @@ class Writing:
         return cls(str(data["text"]))
 
 
-def _even(text: str) -> str:
+def even(text: str) -> str:
+    """The text with line feeds for line ends and without blank space at its end: what two texts are compared by."""
     return text.replace("\r\n", "\n").replace("\r", "\n").rstrip()
 
 

@@ -46,7 +46,7 @@ def answer_task(
     seat = take_seat(assignment.task.project_id, assignment.rater_id)
     if before := _sent_before(assignment, content=content, rationale=rationale, key=key):
         return before
-    assignment.refresh_from_db()
+    assignment.refresh_from_db(fields=["state"])
     if assignment.state == TaskAssignment.State.ANSWERED:
         raise TooLate("You answered this before.")
     if assignment.state == TaskAssignment.State.SKIPPED:

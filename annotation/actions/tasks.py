@@ -157,7 +157,7 @@ def place_for(assignment: TaskAssignment, *, now: datetime) -> bool:
     return _has_place(assignment.task_id, now=now, besides=assignment.pk)
 
 
-def _has_place(task_id: int, *, now: datetime, besides: int | None = None) -> bool:
+def _has_place(task_id: int, *, now: datetime, besides: int = 0) -> bool:
     """Counted only once the row is held: whoever held it before may have lent a place."""
     task = hold_task(task_id)
     leases = TaskAssignment.objects.filter(task=task, state=TaskAssignment.State.OPEN, expires_at__gte=now)

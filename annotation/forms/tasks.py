@@ -9,7 +9,7 @@ from django import forms
 from annotation.forms.judging import LONGEST_STRETCH
 from annotation.kinds import LONGEST_TEXT, RANKING, BadContent, Content, Ranking, Writing
 from annotation.models import TaskAssignment
-from annotation.queries import order_of, original_of
+from annotation.queries import order_of, original_of, reason_required
 from raters import strict_json
 
 if TYPE_CHECKING:
@@ -34,10 +34,10 @@ class TaskForm(forms.Form):
     seconds = forms.FloatField(required=False, min_value=0, max_value=LONGEST_STRETCH)
     key = forms.UUIDField(error_messages={"required": "Reload the page: this form has no key.", "invalid": "Bad key."})
 
-    def __init__(self, *args: Any, assignment: TaskAssignment, rationale_required: bool = False, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, assignment: TaskAssignment, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.assignment = assignment
-        self.fields["rationale"].required = rationale_required
+        self.fields["rationale"].required = reason_required(assignment)
 
     def content(self) -> Content:
         """What was answered. Only for a valid form."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import Exists, OuterRef, QuerySet
 
-from annotation.kinds import SKIP_REASONS, WORK, Asks, Ranking, Work, Writing, read_content
+from annotation.kinds import SKIP_REASONS, WORK, Asks, Ranking, Work, Writing, even, read_content
 from annotation.models import Batch, Prompt, Response, Task, TaskAnswer, TaskAssignment, TaskResponse
 from annotation.rendering import visible
 from annotation.routing import shuffled
@@ -94,7 +94,6 @@ class TaskCard:
     guideline_id: int
     guideline: str
     ask_rationale: bool
-    rationale_required: bool
     reasons: tuple[SkipReason, ...]
     stretch: Stretch
     draft: dict[str, str]
@@ -143,16 +142,25 @@ def original_of(assignment: TaskAssignment) -> str | None:
     return texts[0] if len(texts) == 1 else None
 
 
+def reason_required(assignment: TaskAssignment) -> bool:
+    """Whether the answer needs a reason: the kind asks for one, it is asked on this one, and the project insists.
+
+    The assignment's number decides, so a reload asks the same; it says nothing about the task.
+    """
+    batch = assignment.task.batch
+    asked = Asks.read(batch.asks)
+    return bool(WORK[batch.kind].why) and asked.asks_rationale(assignment.pk) and asked.rationale_required
+
+
 def task_card(assignment: TaskAssignment, *, answer: TaskAnswer | None = None) -> TaskCard:
     """Shape an assignment for the page; with an answer, the page that revises it."""
     shown = TaskAssignment.objects.select_related("task__batch", "task__prompt", "guideline_version__guideline").get(
         pk=assignment.pk
     )
     batch, prompt, version = shown.task.batch, shown.task.prompt, shown.guideline_version
-    work, asked = WORK[batch.kind], Asks.read(batch.asks)
+    work = WORK[batch.kind]
     texts = dict(TaskResponse.objects.filter(task=shown.task_id).values_list("response", "response__text"))
     ordered = [texts[pk] for pk in shuffled(texts, seed=shown.shuffle)]
-    asks_why = bool(work.why) and asked.asks_rationale(shown.pk)
     draft = shown.draft or {}
     return TaskCard(
         assignment_id=shown.pk,
@@ -172,8 +180,7 @@ def task_card(assignment: TaskAssignment, *, answer: TaskAnswer | None = None) -
         original=ordered[0] if work.holds is Writing and ordered else "",
         guideline_id=version.pk,
         guideline=version.label,
-        ask_rationale=asks_why,
-        rationale_required=asks_why and asked.rationale_required,
+        ask_rationale=bool(work.why) and Asks.read(batch.asks).asks_rationale(shown.pk),
         reasons=tuple(SkipReason(value, label) for value, label in SKIP_REASONS.items()),
         stretch=_stretch(batch, shown.rater_id),
         draft={} if answer else draft.get("fields", {}),
@@ -240,7 +247,7 @@ def changes_of(answer: TaskAnswer) -> tuple[Piece, ...]:
     content = read_content(answer.assignment.task.batch.kind, answer.content)
     if original is None or not isinstance(content, Writing):
         return ()
-    return tuple(Piece(piece.kind, shown_text(piece.text)) for piece in word_changes(original, content.text))
+    return tuple(Piece(piece.kind, shown_text(piece.text)) for piece in word_changes(even(original), content.text))
 
 
 def tasks_by_tag(project: Project, *, kind: str, tag: str, responses: int) -> list[tuple[int, list[int]]]:

@@ -42,8 +42,7 @@ def submit(request: HttpRequest, slug: str, assignment_id: int) -> HttpResponse:
     """Take an answer; what comes back is the next task, already leased."""
     project = project_or_404(request, slug, Role.RATER)
     assignment = _assignment_or_404(request, project, assignment_id)
-    card = queries.task_card(assignment)
-    form = task_form(assignment, request.POST, rationale_required=card.rationale_required)
+    form = task_form(assignment, request.POST)
     if not form.is_valid():
         return _task(request, project, assignment, form=form, status=422)
     try:
@@ -64,7 +63,7 @@ def skip(request: HttpRequest, slug: str, assignment_id: int) -> HttpResponse:
     assignment = _assignment_or_404(request, project, assignment_id)
     form = SkipForm(request.POST)
     if not form.is_valid():
-        return _task(request, project, assignment, notice=form.errors["reason"][0], status=422)
+        return _task(request, project, assignment, notice=str(form.errors["reason"][0]), status=422)
     try:
         actions.skip_task(assignment, reason=form.cleaned_data["reason"], now=timezone.now())
     except actions.AlreadyEnded as refusal:
@@ -111,8 +110,7 @@ def revise(request: HttpRequest, slug: str, answer_id: int) -> HttpResponse:
     if request.method != "POST":
         standing = get_object_or_404(queries.task_answers_of(person(request), project), pk=answer_id, withdrawal=None)
         return _task(request, project, standing.assignment, answer=standing)
-    card = queries.task_card(answer.assignment, answer=answer)
-    form = task_form(answer.assignment, request.POST, rationale_required=card.rationale_required)
+    form = task_form(answer.assignment, request.POST)
     if not form.is_valid():
         return _task(request, project, answer.assignment, answer=answer, form=form, status=422)
     try:

@@ -386,6 +386,7 @@ class TestUndo:
         lent = actions.undo_task(answer, lease=LEASE, now=make.now())
 
         assert make.task_assignment(ada, batch) == lent
+        assert lent.draft is not None
         assert lent.draft["fields"] == {"text": "Too soon.", "rationale": "Because."}
         assert not queries.counted_judgments().exists()
         assert not Demonstration.objects.filter(superseded_at=None).exists()

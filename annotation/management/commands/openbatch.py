@@ -87,7 +87,8 @@ def _task(number: int, line: bytes) -> tuple[int, list[int]]:
     except BadLine as refusal:
         raise CommandError(f"Line {number}: {refusal}") from refusal
     prompt, responses = data.get("prompt"), data.get("responses", [])
-    ids = [prompt, *responses] if isinstance(responses, list) else [None]
-    if not all(type(one) is int and 0 < one < 2**63 for one in ids):
+    given = [prompt, *responses] if isinstance(responses, list) else [None]
+    ids = [one for one in given if type(one) is int and 0 < one < 2**63]
+    if len(ids) != len(given):
         raise CommandError(f'Line {number}: use {{"prompt": 12, "responses": [40, 41]}}, with ids.')
     return ids[0], ids[1:]
