@@ -23,7 +23,22 @@ from annotation.queries.earnings import EarningsPage, earnings_page, earnings_ro
 from annotation.queries.feedback import FeedbackPage, feedback_page, new_feedback
 from annotation.queries.home import HomePage, home_page
 from annotation.queries.quality import QualityPage, quality_page
-from annotation.queries.work import counted_judgments
+from annotation.queries.tasks import (
+    LastAnswer,
+    TaskCard,
+    changes_of,
+    fields_of,
+    last_answer,
+    order_of,
+    original_of,
+    reason_required,
+    task_answers_of,
+    task_assignments_of,
+    task_batches,
+    task_card,
+    tasks_by_tag,
+)
+from annotation.queries.work import counted_judgments, given_judgments
 
 __all__ = [
     "AnswerPage",
@@ -32,24 +47,38 @@ __all__ = [
     "EarningsPage",
     "FeedbackPage",
     "HomePage",
+    "LastAnswer",
     "QualityPage",
+    "TaskCard",
     "answer_page",
     "answers_page",
     "asks_for",
     "asks_of",
     "assignments_of",
     "cards_of",
+    "changes_of",
     "counted_judgments",
     "draft_from",
     "earnings_page",
     "earnings_rows",
     "feedback_page",
+    "fields_of",
+    "given_judgments",
     "home_page",
     "judgments_of",
+    "last_answer",
     "new_feedback",
     "newest_revision",
+    "order_of",
+    "original_of",
     "progress_of",
     "quality_page",
+    "reason_required",
+    "task_answers_of",
     "task_answers_page",
+    "task_assignments_of",
+    "task_batches",
+    "task_card",
+    "tasks_by_tag",
     "undo_of",
 ]
