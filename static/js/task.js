@@ -18,6 +18,7 @@
   let waiting = 0;
   let pending = null;
   let said = "";
+  let latest = ""; // the draft as last typed on this page
 
   // --- drafts: on this device at once, on the server soon after --------------------------------------------------
   const form = () => $("#answer");
@@ -32,15 +33,20 @@
   function keep() {
     if (!slot()) return;
     tick();
-    localStorage.setItem(slot(), JSON.stringify({ fields: fields(), at: Date.now() }));
-    status("Draft saved on this device");
+    latest = JSON.stringify({ fields: fields(), at: Date.now() });
+    try {
+      localStorage.setItem(slot(), latest);
+      status("Draft saved on this device");
+    } catch { // full, or switched off: the server's copy has to do
+      status("Saving the draft");
+    }
     clearTimeout(saving);
     saving = setTimeout(upload, SERVER_MS);
   }
   async function upload({ leaving = false } = {}) {
     clearTimeout(saving);
     saving = 0;
-    const body = slot() && localStorage.getItem(slot());
+    const body = slot() && (latest || localStorage.getItem(slot()));
     if (!body || (leaving && body.length > MOST_KEPT_ALIVE)) return;
     const mine = slot();
     const token = form().querySelector("[name=csrfmiddlewaretoken]").value;
@@ -49,7 +55,8 @@
         method: "PUT", body, keepalive: leaving, headers: { "X-CSRFToken": token, "Content-Type": "application/json" },
       });
       if (mine !== slot()) return;
-      if (answer.status === 204) status("Draft saved on this device and the server");
+      const here = body === localStorage.getItem(mine) || latest !== body;
+      if (answer.status === 204) status(here ? "Draft saved on this device and the server" : "Draft saved on the server");
       else if (answer.status === 409) status("This was answered or skipped on another page");
       else status("Draft saved on this device only");
     } catch {
@@ -86,6 +93,7 @@
   function begin(next, first) {
     task = next;
     retries = 0;
+    latest = "";
     clearTimeout(saving);
     tell("");
     if (form() && slot() && !("bound" in task.dataset)) restore();

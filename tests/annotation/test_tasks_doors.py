@@ -125,7 +125,7 @@ class TestWork:
             make.task_answer(ada, batch)
         bench.get(_work(batch))  # the session is touched once
 
-        with django_assert_max_num_queries(20):
+        with django_assert_max_num_queries(24):
             bench.get(_work(batch))
 
 

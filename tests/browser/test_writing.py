@@ -67,6 +67,18 @@ def test_a_draft_survives_a_closed_page_and_another_device(
     expect(other.locator("#text")).to_have_value("Half a thought")
 
 
+def test_a_full_device_leaves_the_draft_to_the_server(visit_as: Callable[..., Page], batch: Batch, ada: User) -> None:
+    page = visit_as(ada, path(batch))
+    page.evaluate(
+        "() => { Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError') } }"
+    )
+    page.fill("#text", "Half a thought")
+
+    expect(page.locator("[data-draft-status]")).to_have_text("Draft saved on the server")
+    page.reload()
+    expect(page.locator("#text")).to_have_value("Half a thought")
+
+
 def test_the_newest_draft_wins(visit_as: Callable[..., Page], batch: Batch, ada: User) -> None:
     page = visit_as(ada, path(batch))
     page.fill("#text", "From the first machine")
