@@ -10,7 +10,8 @@ scale uses the values whose words it shares, so that labels of projects with dif
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+import unicodedata
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import combinations
 from typing import Any
@@ -24,11 +25,16 @@ RED_TEAM = "red_team"
 LEAST_RANKED, MOST_RANKED = 3, 9
 MOST_QUALITIES = 6
 LONGEST_TEXT = 40_000  # characters of a demonstration or an edit
+LONGEST_LABEL, LONGEST_HINT = 40, 200  # characters
 SLUG = re.compile(r"[a-z][a-z0-9_]{0,29}")
 
 
 class BadAsks(ValueError):
-    """What is to be asked cannot be asked; the message says what to change."""
+    """What is to be asked cannot be asked; the message says what to change, `at` which member: ("qualities", 2)."""
+
+    def __init__(self, message: str, *at: str | int) -> None:
+        super().__init__(message)
+        self.at = at
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +99,39 @@ class Quality:
     hint: str = ""
 
 
+def _check_qualities(qualities: Sequence[Quality]) -> None:
+    if len(qualities) > MOST_QUALITIES:
+        raise BadAsks(f"{len(qualities)} qualities: ask about {MOST_QUALITIES} at most.", "qualities")
+    names: set[str] = set()
+    labels: set[str] = set()
+    for place, quality in enumerate(qualities):
+        at = ("qualities", place)
+        if not _is_text(quality.name) or not SLUG.fullmatch(quality.name):
+            raise BadAsks("A quality's name has small letters, digits and _, and starts with a letter.", *at, "name")
+        if not _is_text(quality.label) or not 0 < len(quality.label.strip()) <= len(quality.label) <= LONGEST_LABEL:
+            raise BadAsks(f"A quality needs a label of 1 to {LONGEST_LABEL} characters on one line.", *at, "label")
+        if not _is_text(quality.hint) or len(quality.hint) > LONGEST_HINT:
+            raise BadAsks(f"A quality's hint has at most {LONGEST_HINT} characters on one line.", *at, "hint")
+        if quality.name in names:
+            raise BadAsks("Two qualities have the same name.", *at, "name")
+        if quality.label.casefold() in labels:
+            raise BadAsks("Two qualities have the same label.", *at, "label")
+        names.add(quality.name)
+        labels.add(quality.label.casefold())
+
+
+def _is_text(value: object) -> bool:
+    """Whether it is text on one line, without control characters or half of a character."""
+    return isinstance(value, str) and not any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in value)
+
+
+def name_of(label: str, *, taken: Collection[str]) -> str:
+    """The name of a new quality: made from its label once, and unlike those taken. A later label leaves it alone."""
+    plain = unicodedata.normalize("NFKD", label).encode("ascii", "ignore").decode().lower()
+    slug = re.sub(r"[^a-z0-9]+", "_", plain).strip("_").lstrip("0123456789_")[:26].rstrip("_") or "quality"
+    return next(name for name in (slug, *(f"{slug}_{n}" for n in range(2, 1000))) if name not in taken)
+
+
 @dataclass(frozen=True, slots=True)
 class Asks:
     """What a rater is asked about two responses. `rationale_one_in` is 0 for never, 1 for always."""
@@ -113,22 +152,19 @@ class Asks:
     read_to_end: bool = field(default=False)
 
     def __post_init__(self) -> None:
-        if self.steps not in SCALES:
-            raise BadAsks(f"A scale of {self.steps} steps: use 3, 5 or 7.")
-        if len(self.qualities) > MOST_QUALITIES:
-            raise BadAsks(f"{len(self.qualities)} qualities: ask about {MOST_QUALITIES} at most.")
-        names = [quality.name for quality in self.qualities]
-        if len(set(names)) != len(names):
-            raise BadAsks("Two qualities have the same name.")
-        for quality in self.qualities:
-            if not SLUG.fullmatch(quality.name) or not 0 < len(quality.label) <= 40 or len(quality.hint) > 200:
-                raise BadAsks(
-                    f"The quality {quality.name!r}: a name of small letters, and a label of 1 to 40 characters."
-                )
-        if unknown := set(self.flags) - set(FLAGS):
-            raise BadAsks(f"Unknown flag {min(unknown)}; there are {', '.join(FLAGS)}.")
-        if not 0 <= self.rationale_one_in <= 1000:
-            raise BadAsks("A reason is asked on 1 item in 1 to 1000, or never (0).")
+        if type(self.steps) is not int or self.steps not in SCALES:
+            raise BadAsks(f"A scale of {self.steps} steps: use 3, 5 or 7.", "steps")
+        for name in ("qualities_required", "rule_required", "rationale_required", "show_words", "read_to_end"):
+            if not isinstance(getattr(self, name), bool):
+                raise BadAsks(f"{name} is true or false.", name)
+        _check_qualities(self.qualities)
+        for place, flag in enumerate(self.flags):
+            if flag not in FLAGS or flag in self.flags[:place]:
+                raise BadAsks(f"Flags are, each once, among {', '.join(FLAGS)}.", "flags", place)
+        if type(self.rationale_one_in) is not int or not 0 <= self.rationale_one_in <= 1000:
+            raise BadAsks("A reason is asked on 1 item in 1 to 1000, or never (0).", "rationale_one_in")
+        if self.rationale_required and not self.rationale_one_in:
+            raise BadAsks("A reason that is never asked cannot be required.", "rationale_required")
 
     @property
     def scale(self) -> tuple[Step, ...]:
@@ -148,16 +184,16 @@ class Asks:
         """From JSON; what is not named keeps its default. Raises BadAsks."""
         unknown = set(data) - {*cls.__dataclass_fields__}
         if unknown:
-            raise BadAsks(f"Unknown question {min(unknown)!r}.")
+            raise BadAsks(f"Unknown question {min(unknown)[:40]!r}.", min(unknown))
+        given = dict(data)
         try:
-            given = dict(data)
             if "qualities" in given:
                 given["qualities"] = tuple(Quality(**quality) for quality in given["qualities"])
             if "flags" in given:
                 given["flags"] = tuple(given["flags"])
             return replace(cls(), **given)
         except TypeError as wrong:
-            raise BadAsks(f"The questions cannot be read: {wrong}.") from wrong
+            raise BadAsks("A list of flags, and a list of qualities with name, label and hint, is needed.") from wrong
 
 
 @dataclass(frozen=True, slots=True)

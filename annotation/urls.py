@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from annotation.views import answers, bench, home, quality, tasks, worker
+from annotation.views import answers, asking, bench, home, quality, tasks, worker
 
 urlpatterns = [
     path("sw.js", worker.service_worker, name="service_worker"),
@@ -28,5 +28,7 @@ urlpatterns = [
     path("p/<slug:slug>/tasks/<int:assignment_id>/draft/", tasks.draft, name="task-draft"),
     path("p/<slug:slug>/task-answers/<int:answer_id>/", tasks.revise, name="task-revise"),
     path("p/<slug:slug>/task-answers/<int:answer_id>/undo/", tasks.undo, name="task-undo"),
+    path("p/<slug:slug>/questions/", asking.questions, name="questions"),
+    path("p/<slug:slug>/questions/preview/", asking.preview, name="questions-preview"),
     path("p/<slug:slug>/quality/", quality.quality, name="quality"),
 ]

@@ -229,7 +229,8 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Tare",
-    "DESCRIPTION": "Import prompts, freeze preference datasets, follow runs and models. One token, one project.",
+    "DESCRIPTION": "Import prompts, choose what raters are asked, read judgments, freeze preference datasets, "
+    "follow runs and models. One token, one project.",
     "VERSION": "1",
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],

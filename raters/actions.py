@@ -19,7 +19,16 @@ if TYPE_CHECKING:
 
 INVITATION_LASTS = timedelta(hours=72)
 TOKENS_START_WITH = "tare_"  # so that scanners for leaked secrets can know one
-SCOPES = ("prompts:write", "snapshots:read", "snapshots:write", "runs:read", "models:read")
+SCOPES = (
+    "prompts:write",
+    "questions:read",
+    "questions:write",
+    "judgments:read",
+    "snapshots:read",
+    "snapshots:write",
+    "runs:read",
+    "models:read",
+)
 
 
 class NotInvited(Exception):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.utils.functional import SimpleLazyObject
 
 from raters import queries
@@ -14,9 +15,12 @@ if TYPE_CHECKING:
 
 
 def look(request: HttpRequest) -> dict[str, Any]:
-    """`look`: text size, typeface and theme of who asks. Costs one row, and only on a page that draws itself whole."""
+    """`look`: text size, typeface and theme of who asks. Costs one row, and only on a page that draws itself whole.
+
+    `csrf_cookie`: the name under which a script finds its token, which a page kept for hours would have lost.
+    """
 
     def of_this_person() -> Preferences:
         return queries.preferences_of(request.user) if request.user.is_authenticated else Preferences()
 
-    return {"look": SimpleLazyObject(of_this_person)}
+    return {"look": SimpleLazyObject(of_this_person), "csrf_cookie": settings.CSRF_COOKIE_NAME}

@@ -1,9 +1,9 @@
 """Records of a snapshot, as trainers read them. Pure; pyarrow is imported only where a schema is asked for.
 
 `pairs` is TRL's explicit-prompt preference format in conversational form, with what a trainer may use beside it:
-`margin` (RewardTrainer), `soft_label` and `certainty` (weights or filters). A comparison without a preferred
-response has neither chosen nor rejected: it goes to `ties`, with its responses as a and b. `judgments` has one row
-for each judgment, with the rater's pseudonym.
+`margin` (RewardTrainer), `soft_label` and `certainty` (weights or filters), `implied` (the share of the votes that
+follow from a ranking or an edit). A comparison without a preferred response has neither chosen nor rejected: it goes
+to `ties`, with its responses as a and b. `judgments` has one row for each judgment, with the rater's pseudonym.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ def pair_record(
     b: str,
     label: SoftLabel,
     guideline_version: str,
+    implied: float = 0.0,
     tags: Sequence[str] = (),
     language: str = "",
 ) -> Record:
@@ -45,7 +46,7 @@ def pair_record(
 
     All figures are turned towards the chosen response: `soft_label` is the probability that it is preferred (above
     one half), `score` the mean preference for it (-3 to 3, below 0 when few but strong voices were against it),
-    `margin` the same from 0 to 1.
+    `margin` the same from 0 to 1. `implied` is a share from 0 to 1: at 1 nobody saw the two side by side.
     """
     if label.decision == "tie":
         raise NoPreference(f"Comparison {pair_id} is a tie.")
@@ -57,7 +58,7 @@ def pair_record(
         "score": label.score if b_is_chosen else 0.0 - label.score,  # 0.0 - x: a file has no use for minus zero
         "margin": label.margin,
         "soft_label": label.soft if b_is_chosen else 1 - label.soft,
-        **_about(pair_id, label, guideline_version, tags, language),
+        **_about(pair_id, label, implied, guideline_version, tags, language),
     }
 
 
@@ -69,6 +70,7 @@ def tie_record(
     b: str,
     label: SoftLabel,
     guideline_version: str,
+    implied: float = 0.0,
     tags: Sequence[str] = (),
     language: str = "",
 ) -> Record:
@@ -80,7 +82,7 @@ def tie_record(
         "score": label.score,
         "tie": label.tie,
         "soft_label": label.soft,
-        **_about(pair_id, label, guideline_version, tags, language),
+        **_about(pair_id, label, implied, guideline_version, tags, language),
     }
 
 
@@ -91,18 +93,28 @@ def judgment_record(
     a: str,
     b: str,
     split: str,
+    batch: int,
     rater: str,
     panel: int,
     preference: int,
     swapped: bool,
     seconds: float,
     guideline_version: str,
+    qualities: Mapping[str, int] | None = None,
+    flags_a: Sequence[str] = (),
+    flags_b: Sequence[str] = (),
     rules: Sequence[str] = (),
+    no_rule: bool = False,
     rationale: str = "",
+    implied: bool = False,
+    revision: int = 0,
 ) -> Record:
     """One judgment. `preference` is -3 (a much better) to 3 (b much better) whatever side was which.
 
-    `rater` is a pseudonym; `swapped` says that b was shown on the left; `seconds` is active time.
+    `qualities` are name to -1 (a better), 0 (the same) or 1 (b better), and become a list of name and value in the
+    order of the names: columns are then the same whatever a project asks. What was asked stands in the manifest,
+    under `batch`. `rater` is a pseudonym; `swapped` says that b was shown on the left; `seconds` is active time.
+    `implied` judgments follow from a ranking or an edit; `revision` counts a rater's answers to one comparison.
     """
     return {
         "pair_id": str(pair_id),
@@ -110,14 +122,21 @@ def judgment_record(
         "a": a,
         "b": b,
         "split": split,
+        "batch": batch,
         "rater": rater,
         "panel": panel,
         "preference": preference,
         "swapped": swapped,
         "seconds": float(seconds),
         "guideline_version": guideline_version,
+        "qualities": [{"name": name, "value": value} for name, value in sorted((qualities or {}).items())],
+        "flags_a": sorted(flags_a),
+        "flags_b": sorted(flags_b),
         "rules": list(rules),
+        "no_rule": no_rule,
         "rationale": rationale,
+        "implied": implied,
+        "revision": revision,
     }
 
 
@@ -178,14 +197,21 @@ def judgments_schema() -> pa.Schema:
             pa.field("a", pa.string(), nullable=False),
             pa.field("b", pa.string(), nullable=False),
             pa.field("split", pa.string(), nullable=False),
+            pa.field("batch", pa.int64(), nullable=False),
             pa.field("rater", pa.string(), nullable=False),
             pa.field("panel", pa.int16(), nullable=False),
             pa.field("preference", pa.int8(), nullable=False),
             pa.field("swapped", pa.bool_(), nullable=False),
             pa.field("seconds", pa.float64(), nullable=False),
             pa.field("guideline_version", pa.string(), nullable=False),
+            pa.field("qualities", pa.list_(_quality()), nullable=False),
+            pa.field("flags_a", pa.list_(pa.string()), nullable=False),
+            pa.field("flags_b", pa.list_(pa.string()), nullable=False),
             pa.field("rules", pa.list_(pa.string()), nullable=False),
+            pa.field("no_rule", pa.bool_(), nullable=False),
             pa.field("rationale", pa.string(), nullable=False),
+            pa.field("implied", pa.bool_(), nullable=False),
+            pa.field("revision", pa.int16(), nullable=False),
         ]
     )
 
@@ -207,9 +233,12 @@ def _reply(text: str) -> list[dict[str, str]]:
     return [{"role": "assistant", "content": text}]
 
 
-def _about(pair_id: int | str, label: SoftLabel, guideline_version: str, tags: Sequence[str], language: str) -> Record:
+def _about(
+    pair_id: int | str, label: SoftLabel, implied: float, guideline_version: str, tags: Sequence[str], language: str
+) -> Record:
     return {
         "n_judgments": label.n,
+        "implied": float(implied),
         "certainty": label.certainty,
         "guideline_version": guideline_version,
         "pair_id": str(pair_id),
@@ -223,12 +252,19 @@ def _about_fields() -> list[pa.Field]:
 
     return [
         pa.field("n_judgments", pa.int32(), nullable=False),
+        pa.field("implied", pa.float64(), nullable=False),
         pa.field("certainty", pa.float64(), nullable=False),
         pa.field("guideline_version", pa.string(), nullable=False),
         pa.field("pair_id", pa.string(), nullable=False),
         pa.field("tags", pa.list_(pa.string()), nullable=False),
         pa.field("language", pa.string(), nullable=False),
     ]
+
+
+def _quality() -> pa.DataType:
+    import pyarrow as pa
+
+    return pa.struct([pa.field("name", pa.string()), pa.field("value", pa.int8())])
 
 
 def _conversation() -> pa.DataType:

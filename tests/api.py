@@ -40,6 +40,11 @@ class Program:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         return self.ask("POST", path, data=data, kind=kind, **headers)
 
+    def put(self, path: str, body: Any, *, kind: str = "application/json", **headers: Any) -> Any:
+        """PUT a body: bytes as they are, anything else as JSON."""
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return self.ask("PUT", path, data=data, kind=kind, **headers)
+
     def lines(self, path: str, *rows: Any) -> Any:
         """POST rows as JSON lines."""
         return self.post(path, b"\n".join(json.dumps(row).encode() for row in rows), kind="application/x-ndjson")

@@ -18,6 +18,7 @@ from annotation.models import (
     Judgment,
     Prompt,
     Response,
+    Task,
     TaskAnswer,
     TaskAssignment,
     TaskResponse,
@@ -219,4 +220,49 @@ def task_answer(
     lent = task_assignment(person, batch)
     return annotation.answer_task(
         lent, content=content(lent, said), rationale=rationale, seconds=seconds, key=uuid.uuid4(), now=now()
+    )
+
+
+def given(rater: User, project: Project, *, preference: int = 1, **more: Any) -> Judgment:
+    """The rater judges what they are lent, and says more than how much better: qualities, flags, that no rule fits."""
+    lent = assignment(rater, project)
+    ended = now()
+    Assignment.objects.filter(pk=lent.pk).update(state=Assignment.State.JUDGED, ended_at=ended)
+    return Judgment.objects.create(
+        assignment=lent,
+        comparison=lent.comparison,
+        rater=rater,
+        guideline_version=lent.guideline_version,
+        preference=preference,
+        swapped=lent.swapped,
+        seconds=30.0,
+        key=uuid.uuid4(),
+        fingerprint="given",
+        created_at=ended,
+        **more,
+    )
+
+
+def implied(rater: User, comparison: Comparison, *, preference: int = 1, **more: Any) -> Judgment:
+    """A ranking of the rater's implies a judgment on the comparison."""
+    version = guideline(comparison.project).versions.get()
+    task = Task.objects.create(project=comparison.project, batch=comparison.batch, prompt=comparison.prompt)
+    lent = TaskAssignment.objects.create(
+        task=task, rater=rater, guideline_version=version, shuffle=1, expires_at=now() + timedelta(minutes=10)
+    )
+    answer = TaskAnswer.objects.create(
+        assignment=lent, rater=rater, content={}, seconds=60.0, key=uuid.uuid4(), fingerprint="ranked"
+    )
+    return Judgment.objects.create(
+        answer=answer,
+        comparison=comparison,
+        rater=rater,
+        guideline_version=version,
+        preference=preference,
+        swapped=False,
+        seconds=20.0,
+        key=uuid.uuid4(),
+        fingerprint="implied",
+        created_at=now(),
+        **more,
     )

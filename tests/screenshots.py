@@ -76,6 +76,7 @@ def _shots(cast: Cast) -> list[Shot]:
         Shot("home", home, rater),
         Shot("guideline", f"{home}guidelines/{guideline.pk}/", rater),
         Shot("compare", f"{home}rate/", rater, key="2"),
+        Shot("questions", f"{home}questions/", lead),
         Shot("quality", f"{home}quality/", lead),
         Shot("datasets", f"{home}datasets/", engineer),
         Shot("training", f"{home}training/", engineer),

@@ -79,7 +79,7 @@ NASTY_QUERIES = (
     "%ff%fe=%00",
 )
 NASTY_IDS = ("0", "-1", "9" * 19, "9" * 40, "9" * 5000, "1e5", "%00", "%ED%A0%80", "a", "1%0A", "..", "\u0663")
-LISTS = ("snapshots/", "runs/", "models/")
+LISTS = ("snapshots/", "runs/", "models/", "judgments")
 POSTS = ("snapshots/", "prompts/import", "demonstrations/import")
 
 

@@ -45,8 +45,10 @@ def test_a_snapshot_trains_trl(live_server: LiveServer, settings: Settings, tmp_
     rater = make.rater(project)
     make.batch(project, comparisons=8)
     make.batch(project, comparisons=2, held_out=True)
-    for place in range(10):
-        make.judgment(rater, project, preference=(-2, 3)[place % 2])
+    make.judgment(rater, project, preference=-2)
+    for place in range(1, 10):
+        said: dict[str, Any] = {"qualities": {"safe": -1, "clear": 0}, "flags_b": ["unsafe"]} if place % 2 else {}
+        make.given(rater, project, preference=(-2, 3)[place % 2], **said)
     snapshot = request_snapshot(project, name="prefs", filters={})
     build_next_snapshot(now=make.now())
     engineer = make.user("emil", "engineer", project=project)
@@ -59,6 +61,13 @@ def test_a_snapshot_trains_trl(live_server: LiveServer, settings: Settings, tmp_
     snapshot.refresh_from_db()
     assert report["rows"] == {"train": 8, "test": 2}
     assert report["first"] == next(read_rows(snapshot, config="pairs", split="train"))
+    for form in ("parquet", "jsonl"):
+        assert report["judgments"][form] == list(read_rows(snapshot, config="judgments", split="train"))
+    assert report["judgments"]["parquet"][1]["qualities"] == [
+        {"name": "clear", "value": 0},
+        {"name": "safe", "value": -1},
+    ]
+    assert "int8" in report["qualities"]
     for trainer in ("reward", "dpo"):
         assert len(report[trainer]) == 3
         assert all(math.isfinite(loss) for loss in report[trainer])

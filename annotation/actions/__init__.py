@@ -1,6 +1,7 @@
 """The verbs of annotation: collecting work, lending it, judging, labelling."""
 
 from annotation.actions.answering import AnswerFrozen, answer_task, revise_task, undo_task
+from annotation.actions.asking import ChangedMeanwhile, change_asking
 from annotation.actions.collecting import (
     AlreadyJudged,
     BadPair,
@@ -63,6 +64,7 @@ __all__ = [
     "BadLines",
     "BadPair",
     "BadTask",
+    "ChangedMeanwhile",
     "ForeignRule",
     "Frozen",
     "Imported",
@@ -83,6 +85,7 @@ __all__ = [
     "add_prompts",
     "adjudicate",
     "answer_task",
+    "change_asking",
     "close_batch",
     "close_finished_batches",
     "fold_labels",

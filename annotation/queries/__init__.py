@@ -8,7 +8,7 @@ from annotation.queries.answers import (
     newest_revision,
     task_answers_page,
 )
-from annotation.queries.asking import asks_of
+from annotation.queries.asking import Preview, Questions, asks_of, open_batches, preview_of, questions_of
 from annotation.queries.bench import (
     Card,
     asks_for,
@@ -22,6 +22,7 @@ from annotation.queries.bench import (
 from annotation.queries.earnings import EarningsPage, earnings_page, earnings_rows
 from annotation.queries.feedback import FeedbackPage, feedback_page, new_feedback
 from annotation.queries.home import HomePage, home_page
+from annotation.queries.listing import listed_judgments
 from annotation.queries.quality import QualityPage, quality_page
 from annotation.queries.tasks import (
     LastAnswer,
@@ -48,7 +49,9 @@ __all__ = [
     "FeedbackPage",
     "HomePage",
     "LastAnswer",
+    "Preview",
     "QualityPage",
+    "Questions",
     "TaskCard",
     "answer_page",
     "answers_page",
@@ -67,12 +70,16 @@ __all__ = [
     "home_page",
     "judgments_of",
     "last_answer",
+    "listed_judgments",
     "new_feedback",
     "newest_revision",
+    "open_batches",
     "order_of",
     "original_of",
+    "preview_of",
     "progress_of",
     "quality_page",
+    "questions_of",
     "reason_required",
     "task_answers_of",
     "task_answers_page",

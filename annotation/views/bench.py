@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
     from django.forms import Form
 
-HOLDS, AHEAD, KEY = "X-Tare-Holds", "X-Tare-Ahead", "Idempotency-Key"
+HOLDS, AHEAD, AT, KEY = "X-Tare-Holds", "X-Tare-Ahead", "X-Tare-At", "Idempotency-Key"
 USUALLY_AHEAD = 3
 
 
@@ -242,7 +241,14 @@ def _cards(
             project, person(request), judged=queue.place.judged, skipped=queue.place.skipped
         ),
     }
-    return render(request, "annotation/_cards.html", context, status=status)
+    answer = render(request, "annotation/_cards.html", context, status=status)
+    answer.headers[AT] = _at()
+    return answer
+
+
+def _at() -> str:
+    """Now, by the server's clock: a page that was opened before an answer was stored may still show its comparison."""
+    return f"{timezone.now().timestamp():.6f}"
 
 
 def _page(
@@ -275,8 +281,7 @@ def _frame(request: HttpRequest, project: Project, queue: actions.Queue) -> dict
         "undo": queries.undo_of(rater, project),
         "progress": queries.progress_of(project, rater, judged=queue.place.judged, skipped=queue.place.skipped),
         "batch": _batch_in(request),
-        "csrf_cookie": settings.CSRF_COOKIE_NAME,
-        "opened_at": f"{timezone.now().timestamp():.6f}",
+        "opened_at": _at(),
     }
 
 

@@ -30,13 +30,15 @@ if TYPE_CHECKING:
 LEASE = timedelta(minutes=5)
 RETRY_AFTER = timedelta(seconds=30)
 MOST_ATTEMPTS = 3
-FORMAT = 1  # of the files and the manifest: a change in what the same judgments give is a new number
+FORMAT = 2  # of the files and the manifest: a change in what the same judgments give is a new number
 SPLITS = ("train", "test")
 SHARDS = tuple((config, split) for config in formats.SCHEMAS for split in SPLITS)
+HASHED = ("format", "files", "guidelines", "questions", "rules")  # of the manifest: what makes a snapshot another one
 RULES = {
     "split": "test where the prompt is held out, else train; a prompt's split never changes",
     "labels": "share of the votes for B, ties counting half; a reviewer's verdict outweighs the votes",
     "ties": "a comparison whose votes are even is in ties, never in pairs",
+    "implied": "1 where every vote follows from a ranking or an edit: nobody was shown the two side by side",
     "left out": "judgments on gold items, withdrawn, superseded by a later revision, or surplus to the overlap",
 }
 
@@ -55,13 +57,17 @@ class _Tally:
 
     left_out: Counter[str] = field(default_factory=Counter)
     judgments: int = 0
+    implied: int = 0
     comparisons: int = 0
     raters: set[str] = field(default_factory=set)
     versions: set[int] = field(default_factory=set)
+    batches: set[int] = field(default_factory=set)
 
     def count(self, judged: cutting.Judged) -> None:
         self.comparisons += 1
         self.judgments += len(judged.votes)
+        self.implied += sum(vote.implied for vote in judged.votes)
+        self.batches.add(judged.batch)
         self.raters.update(vote.rater for vote in judged.votes)
         self.versions.update(vote.guideline_version_id for vote in judged.votes)
 
@@ -159,20 +165,32 @@ def _records(judged: cutting.Judged) -> dict[str, list[formats.Record]]:
     tied = judged.label.decision == "tie"
     record = formats.tie_record if tied else formats.pair_record
     labelled = record(
-        **shown, label=judged.label, guideline_version=versions, tags=judged.tags, language=judged.language
+        **shown,
+        label=judged.label,
+        guideline_version=versions,
+        implied=judged.implied,
+        tags=judged.tags,
+        language=judged.language,
     )
     judgments = [
         formats.judgment_record(
             **shown,
             split=judged.split,
+            batch=judged.batch,
             rater=vote.rater,
             panel=vote.panel,
             preference=vote.preference,
             swapped=vote.swapped,
             seconds=vote.seconds,
             guideline_version=vote.guideline_version,
+            qualities=vote.qualities,
+            flags_a=vote.flags_a,
+            flags_b=vote.flags_b,
             rules=vote.rules,
+            no_rule=vote.no_rule,
             rationale=vote.rationale,
+            implied=vote.implied,
+            revision=vote.revision,
         )
         for vote in judged.votes
     ]
@@ -193,7 +211,7 @@ def _file(snapshot: Snapshot, folder: Folder, tally: _Tally, *, now: datetime) -
     """Name the folder and the row together. Raises LostClaim when the row is someone else's by now."""
     files = folder.finish()
     manifest = _manifest(snapshot, tally, files)
-    sha256 = hashlib.sha256(_canonical({name: manifest[name] for name in ("format", "files", "guidelines", "rules")}))
+    sha256 = hashlib.sha256(_canonical({name: manifest[name] for name in HASHED}))
     (folder.path / "manifest.json").write_bytes(_canonical({**manifest, "sha256": sha256.hexdigest()}))
     with transaction.atomic():
         row = _mine(snapshot).select_for_update().first()
@@ -224,6 +242,7 @@ def _manifest(snapshot: Snapshot, tally: _Tally, files: list[Sealed]) -> dict[st
         "filters": snapshot.filters,
         "counts": {
             "judgments": tally.judgments,
+            "implied": tally.implied,
             "comparisons": tally.comparisons,
             "raters": len(tally.raters),
             "pairs": {split: rows[f"pairs-{split}.jsonl"] for split in SPLITS},
@@ -232,6 +251,7 @@ def _manifest(snapshot: Snapshot, tally: _Tally, files: list[Sealed]) -> dict[st
         "left_out": {reason: tally.left_out[reason] for reason in cutting.REASONS},
         "files": {file.name: {"rows": file.rows, "bytes": file.bytes, "sha256": file.sha256} for file in files},
         "guidelines": [asdict(versions[version]) for version in sorted(tally.versions)],
+        "questions": [asdict(fact) for fact in cutting.questions_of(snapshot.project_id, tally.batches)],
         "rules": RULES,
     }
 

@@ -1,20 +1,22 @@
 """The judgments below a watermark, a chunk of comparisons at a time: what goes into a snapshot, and what stays out.
 
 What counts: of a comparison that is no gold item, each judgment that was not taken back, not replaced by a later one of
-the same rater, and not surplus (it came after its slot was filled: kept for the rater's sake, but not asked for).
+the same rater, and not surplus (it came after its slot was filled: kept for the rater's sake, but not asked for). A
+judgment that a ranking or an edit implies has no assignment: when its answer is replaced, it is taken back.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Exists, Max, OuterRef
 
 from annotation.aggregation import SoftLabel, aggregate
-from annotation.models import Adjudication, Comparison, Judgment, Withdrawal
+from annotation.kinds import Asks
+from annotation.models import Adjudication, Batch, Comparison, Judgment, Withdrawal
 from guidelines.models import GuidelineVersion
 from raters.models import Standing
 from snapshots.filters import Filters
@@ -57,8 +59,14 @@ class Vote:
     seconds: float
     guideline_version_id: int
     guideline_version: str
+    qualities: dict[str, int]
+    flags_a: tuple[str, ...]
+    flags_b: tuple[str, ...]
     rules: tuple[str, ...]
+    no_rule: bool
     rationale: str
+    implied: bool
+    revision: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +74,7 @@ class Judged:
     """One comparison with the judgments that count, and the label they make."""
 
     id: int
+    batch: int
     prompt: list[dict[str, str]]
     a: str
     b: str
@@ -76,6 +85,11 @@ class Judged:
     votes: tuple[Vote, ...]
     label: SoftLabel
 
+    @property
+    def implied(self) -> float:
+        """The share of the votes that follow from a ranking or an edit."""
+        return sum(vote.implied for vote in self.votes) / len(self.votes)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuidelineFact:
@@ -84,6 +98,16 @@ class GuidelineFact:
     guideline: str
     version: str
     sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchFact:
+    """What was asked in a batch, as the manifest names it: `asks` as `annotation.kinds.Asks` writes it."""
+
+    batch: int
+    name: str
+    kind: str
+    asks: dict[str, Any]
 
 
 def newest(project: Project) -> Watermark:
@@ -106,6 +130,15 @@ def guidelines_of(project_id: int) -> dict[int, GuidelineFact]:
         version.pk: GuidelineFact(guideline=version.guideline.name, version=version.label, sha256=version.sha256)
         for version in versions.defer("text", "html")
     }
+
+
+def questions_of(project_id: int, batches: Collection[int]) -> list[BatchFact]:
+    """What was asked in each of these batches of the project, by id. A batch never changes what it asks."""
+    rows = Batch.objects.filter(project=project_id, pk__in=batches).order_by("pk")
+    return [
+        BatchFact(batch=batch.pk, name=batch.name, kind=batch.kind, asks=Asks.read(batch.asks).write())
+        for batch in rows.only("name", "kind", "asks")
+    ]
 
 
 def chunks(cut: Cut, *, left_out: Counter[str]) -> Iterator[list[Judged]]:
@@ -133,6 +166,7 @@ def _comparisons(cut: Cut, *, after: int) -> list[dict[str, Any]]:
         rows = rows.filter(batch__in=cut.filters.batches)
     wanted = (
         "pk",
+        "batch_id",
         "gold_preference",
         "prompt__messages",
         "prompt__tags",
@@ -159,7 +193,8 @@ def _votes(
     withdrawn = _withdrawn(cut, judgments)
     newest_of: dict[int, int] = {}
     for judgment in judgments:
-        newest_of[judgment.assignment_id] = max(judgment.revision, newest_of.get(judgment.assignment_id, 0))
+        if judgment.assignment_id is not None:
+            newest_of[judgment.assignment_id] = max(judgment.revision, newest_of.get(judgment.assignment_id, 0))
     counted = []
     for judgment in judgments:
         reason = _reason_against(judgment, cut, gold=gold, withdrawn=withdrawn, newest_of=newest_of)
@@ -181,8 +216,14 @@ def _votes(
                 seconds=judgment.seconds,
                 guideline_version_id=judgment.guideline_version_id,
                 guideline_version=versions[judgment.guideline_version_id].version,
+                qualities=judgment.qualities,
+                flags_a=tuple(judgment.flags_a),
+                flags_b=tuple(judgment.flags_b),
                 rules=tuple(rules[judgment.pk]),
+                no_rule=judgment.no_rule,
                 rationale=judgment.rationale,
+                implied=judgment.is_implied,
+                revision=judgment.revision,
             )
         )
     return defaultdict(tuple, {comparison: tuple(found) for comparison, found in votes.items()})
@@ -205,7 +246,7 @@ def _reason_against(
     against = (
         judgment.comparison_id in gold,
         judgment.pk in withdrawn,
-        judgment.revision < newest_of[judgment.assignment_id],
+        judgment.assignment_id is not None and judgment.revision < newest_of[judgment.assignment_id],
         judgment.surplus,
         bool(wanted) and judgment.guideline_version_id not in wanted,
     )
@@ -229,6 +270,7 @@ def _verdicts(cut: Cut, rows: list[dict[str, Any]]) -> dict[int, int]:
 def _judged(row: dict[str, Any], votes: tuple[Vote, ...], verdict: int | None) -> Judged:
     return Judged(
         id=row["pk"],
+        batch=row["batch_id"],
         prompt=row["prompt__messages"],
         a=row["response_a__text"],
         b=row["response_b__text"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.core.paginator import Page, Paginator
 from django.template.defaultfilters import date, filesizeformat
@@ -175,6 +175,7 @@ def _with_contents(shown: Chosen, snapshot: Snapshot, *, origin: str) -> Chosen:
         bar_text=text,
         contents=(
             Item("Judgments", f"{counts['judgments']:,} by {counts['raters']:,} raters"),
+            *_implied(counts),
             Item("Comparisons", f"{counts['comparisons']:,}"),
             Item("Ties", f"{parts[2][1]:,}, kept apart"),
             Item("Guidelines", ", ".join(f"{fact['guideline']} {fact['version']}" for fact in _guidelines(snapshot))),
@@ -185,6 +186,11 @@ def _with_contents(shown: Chosen, snapshot: Snapshot, *, origin: str) -> Chosen:
             for export in snapshot.exports.all()
         ),
     )
+
+
+def _implied(counts: dict[str, Any]) -> list[Item]:
+    """How many judgments follow from rankings and edits. The first format of snapshots had none, and no count."""
+    return [Item("Implied", f"{counts['implied']:,} of them, by rankings and edits")] if counts.get("implied") else []
 
 
 def _guidelines(snapshot: Snapshot) -> list[dict[str, str]]:

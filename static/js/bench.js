@@ -55,7 +55,7 @@
     { does: "Send from the reason", keys: ["Ctrl", "Enter"] },
     { does: "Leave a field, close a panel", keys: ["Esc"] },
   ];
-  const keys = { ...Object.fromEntries(Object.entries(ACTIONS).map(([name, { key }]) => [name, key])), ...JSON.parse(page.keys || "{}") };
+  const keys = { ...Object.fromEntries(Object.entries(ACTIONS).map(([name, { key }]) => [name, key])), ...JSON.parse($("#keys").textContent) };
   const singleKeys = page.singleKeys !== "off";
 
   function digit(event) { // by place, not by letter: French keyboards need Shift for digits
@@ -352,7 +352,7 @@
     check("#preference-error", !steps().some((each) => each.checked), () => steps()[0]);
     const open = asked(".qualities") && all("#judge .attr").find((quality) => !$(":checked", quality));
     check("#qualities-error", Boolean(open), () => $("input", open));
-    check("#rules-error", Boolean(asked(".deciding")) && !$("#judge .rules :checked"), () => $("#judge .rules input"));
+    check("#rules-error", Boolean(asked(".deciding")) && !$("#judge .deciding :checked"), () => $("#judge .rules input"));
     check("#rationale-error", Boolean(asked("#rationale")) && !$("#rationale").value.trim(), () => $("#rationale"));
     const unread = $("#bench").hasAttribute("data-read-to-end") && all(".resp .body").find((body) => !seenToEnd(body));
     if (unread) lacks.push(unread);
@@ -364,10 +364,11 @@
   }
   const readToEnd = new WeakSet();
   function seenToEnd(body) { return readToEnd.has(body) || body.scrollTop + body.clientHeight >= body.scrollHeight - 8; }
-  let busy = false; // an answer is being written down; one that cannot be is still on the screen
+  let writing = false; // an answer is being written down; one that cannot be is still on the screen
+  const busy = (now) => { writing = now; document.body.toggleAttribute("data-busy", now); };
   async function part(op, state, words) {
-    if (busy) return;
-    busy = true;
+    if (writing) return;
+    busy(true);
     const number = place();
     const html = cards.get(shown) ?? $("#bench").outerHTML;
     try {
@@ -375,14 +376,14 @@
       last = { op: stored, html, number };
     } catch {
       note("device", "This device could not store the answer, so it is still here. Free some space and send again.", "bad");
-      busy = false;
+      busy(false);
       return;
     }
     dropDraft(shown);
     step(1, state);
     await next();
     say(`${words}. ${shown ? `Comparison ${place()} of ${all("#progress .ticks i").length}.` : ""}`);
-    busy = false;
+    busy(false);
     outbox.flush();
     if (queue.length < AHEAD && !empty && !navigator.onLine) offline((await outbox.waiting()).length);
   }
@@ -414,9 +415,9 @@
     slot.replaceChildren(bar);
   }
   async function undo() {
-    if (busy) return;
+    if (writing) return;
     if (!last) { const form = $("#undo-form"); if (form) undoFromPage(form); return; }
-    busy = true;
+    busy(true);
     const { op, html } = last;
     last = null;
     if (!(await outbox.takeBack(op.seq))) {
@@ -431,7 +432,7 @@
     steps().find((each) => each.checked)?.focus();
     say("Undone. It is as you left it.");
     await remember();
-    busy = false;
+    busy(false);
     outbox.flush();
   }
   function undoFromPage(form) { // the answer before this page was opened: only the server has it
@@ -603,8 +604,10 @@
       for (const card of all("body > template[data-card]")) { cards.set(Number(card.dataset.card), card.innerHTML); queue.push(Number(card.dataset.card)); }
       empty = $("body > template[data-empty]")?.innerHTML ?? "";
     }
+    const done = outbox.done();
+    queue = queue.filter((id) => !(done[id] >= Number(page.at)));
     held = new Set(queue);
-    if (kept || pending.size) {
+    if (kept || pending.size || (first && queue[0] !== Number(first.dataset.assignment))) {
       for (const op of await outbox.waiting()) step(op.kind === "undo" ? -1 : 1, op.kind === "judge" ? "done" : "skipped");
       queue = queue.filter((id) => !pending.has(id));
       if (queue.length) show(queue[0], { quiet: true }); else if (first) nothingHere();
@@ -624,7 +627,7 @@
     const { active } = await navigator.serviceWorker.ready;
     const files = performance.getEntriesByType("resource").map(({ name }) => name).filter((name) => name.startsWith(`${location.origin}/static/`));
     active.postMessage({ keep: location.href, files: [...new Set(files)] });
-    document.body.dataset.kept = "";
+    document.body.dataset.pageKept = "";
   }
   boot();
 })();

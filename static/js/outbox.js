@@ -108,8 +108,17 @@ const outbox = (() => {
     } catch { return { state: "away" }; }
     if (answer.type === "opaqueredirect" || answer.status === 401 || answer.status === 403) return { state: "signed-out" };
     if (answer.status >= 500 || answer.status === 429 || answer.status === 408) return { state: "away", after: Number(answer.headers.get("Retry-After")) * 1000 };
+    if (answer.ok) setDone(op, Number(answer.headers.get("X-Tare-At")));
     await within("ops", "readwrite", (store) => store.drop(op.seq));
     return { state: answer.ok ? "stored" : answer.status === 409 ? "refused" : answer.status === 422 ? "returned" : "lost", status: answer.status, text };
+  }
+  // what was stored lately, and when by the server's clock: a page on its way at that moment still shows it
+  const doneName = () => `tare.done.${body().rater}`;
+  function done() { return JSON.parse(localStorage.getItem(doneName()) ?? "{}"); }
+  function setDone(op, at) {
+    const { [op.assignment]: before, ...others } = done();
+    const kept = Object.entries(others).slice(-50);
+    localStorage.setItem(doneName(), JSON.stringify(Object.fromEntries(op.kind === "undo" ? kept : [...kept, [op.assignment, at]])));
   }
   async function sendAll() {
     for (let ops = await waiting(); ops.length; ops = await waiting()) {
@@ -154,7 +163,7 @@ const outbox = (() => {
   });
 
   addEventListener("online", () => { retries = 0; flush(); });
-  const api = { add, ask, cards: {}, empty, flush, heard, inLine, takeBack, waiting, CACHE };
+  const api = { add, ask, cards: {}, done, empty, flush, heard, inLine, takeBack, waiting, CACHE };
   api.cards.all = async () => (await within("cards", "readonly", (store) => store.all())).filter((card) => card.rater === body().rater && card.project === body().project);
   api.cards.keep = (rows) => within("cards", "readwrite", async (store) => {
     await store.clear();

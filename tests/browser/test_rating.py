@@ -11,10 +11,8 @@ from annotation.models import Assignment, Judgment, Withdrawal
 from annotation.queries import counted_judgments
 from raters.models import Project, User
 from tests import make
+from tests.browser.bench import GUARD, RATE, judge, place, settle
 from tests.browser.conftest import Seen
-
-RATE = "/p/helpfulness/rate/"
-GUARD = 450  # milliseconds; keys are deaf for 400 after a new card, so that one Enter cannot send two
 
 
 @pytest.fixture
@@ -22,30 +20,6 @@ def bench(visit_as: Callable[..., Page], project: Project, ada: User) -> Page:
     """Ada in front of a batch."""
     make.batch(project, comparisons=8)
     return visit_as(ada, RATE)
-
-
-def place(page: Page) -> int:
-    """Which comparison of the stretch is on the screen."""
-    return int(page.locator(".prog b").inner_text())
-
-
-def settle(page: Page) -> None:
-    """Wait until the server has everything: the page itself goes on at once."""
-    for _ in range(200):
-        if not page.evaluate("outbox.waiting().then((left) => left.length)"):
-            return
-        page.wait_for_timeout(50)
-    raise AssertionError("ten seconds later there are still answers on their way")
-
-
-def judge(page: Page, key: str) -> None:
-    """Choose a step and send, by keyboard, wait for the next card, and for the server to have the answer."""
-    before = place(page)
-    page.wait_for_timeout(GUARD)
-    page.keyboard.press(key)
-    page.keyboard.press("Enter")
-    expect(page.locator(".prog b")).to_have_text(str(before + 1))
-    settle(page)
 
 
 def test_five_comparisons_by_keyboard_with_an_undo(bench: Page) -> None:

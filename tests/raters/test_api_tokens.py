@@ -98,6 +98,8 @@ def test_every_refused_token_gets_the_same_words(project: Project, emil: User) -
         ("GET", "/api/v1/runs/1/", "runs:read"),
         ("GET", "/api/v1/models/", "models:read"),
         ("GET", "/api/v1/models/1/", "models:read"),
+        ("GET", "/api/v1/judgments", "judgments:read"),
+        ("GET", "/api/v1/questions", "questions:read"),
     ],
 )
 def test_a_door_opens_to_its_scope_alone(project: Project, emil: User, method: str, path: str, needed: str) -> None:

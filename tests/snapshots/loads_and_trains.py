@@ -37,11 +37,11 @@ TEMPLATE = (
 )
 
 
-def load(base: str) -> DatasetDict:
+def load(base: str, *, config: str = "pairs", form: str = "parquet") -> DatasetDict:
     """The line that the datasets page shows."""
     return load_dataset(
-        "parquet",
-        data_files={split: f"{base}/pairs-{split}.parquet" for split in ("train", "test")},
+        {"parquet": "parquet", "jsonl": "json"}[form],
+        data_files={split: f"{base}/{config}-{split}.{form}" for split in ("train", "test")},
         storage_options={"headers": {"Authorization": "Bearer " + os.environ["TARE_TOKEN"]}},
     )
 
@@ -118,10 +118,13 @@ def main() -> None:
         train_dataset=data["train"],
         processing_class=tokenizer,
     )
+    judgments = {form: load(sys.argv[1], config="judgments", form=form)["train"] for form in ("parquet", "jsonl")}
     report = {
         "rows": {split: len(data[split]) for split in data},
         "columns": data["train"].column_names,
         "first": data["train"][0],
+        "judgments": {form: list(rows) for form, rows in judgments.items()},
+        "qualities": str(judgments["parquet"].features["qualities"]),
         "reward": losses(reward),
         "dpo": losses(dpo),
     }

@@ -38,19 +38,23 @@ def tie(label: SoftLabel) -> dict[str, Any]:
     return tie_record(pair_id=7, prompt=PROMPT, a="five", b="six", label=label, guideline_version="1.0")
 
 
-def judgment() -> dict[str, Any]:
+def judgment(**changes: Any) -> dict[str, Any]:
     return judgment_record(
-        pair_id=7,
-        prompt=PROMPT,
-        a="five",
-        b="six",
-        split="train",
-        rater="rater-1",
-        panel=1,
-        preference=-2,
-        swapped=True,
-        seconds=12,
-        guideline_version="1.0",
+        **{
+            "pair_id": 7,
+            "prompt": PROMPT,
+            "a": "five",
+            "b": "six",
+            "split": "train",
+            "batch": 3,
+            "rater": "rater-1",
+            "panel": 1,
+            "preference": -2,
+            "swapped": True,
+            "seconds": 12,
+            "guideline_version": "1.0",
+            **changes,
+        }
     )
 
 
@@ -89,6 +93,20 @@ def test_a_tie_has_its_own_record_with_a_and_b() -> None:
     assert (record["soft_label"], record["tie"]) == (0.5, 0.5)
 
 
+def test_a_pair_says_how_much_of_it_is_implied() -> None:
+    assert (pair(aggregate([1]), implied=0.5)["implied"], pair(aggregate([1]))["implied"]) == (0.5, 0.0)
+    assert tie(aggregate([0]))["implied"] == 0.0
+
+
+def test_qualities_are_a_list_in_the_order_of_their_names() -> None:
+    record = judgment(qualities={"safe": 0, "as_asked": -1})
+    assert record["qualities"] == [{"name": "as_asked", "value": -1}, {"name": "safe", "value": 0}]
+
+
+def test_the_columns_are_the_same_whatever_was_asked() -> None:
+    assert list(judgment()) == list(judgment(qualities={"a": 1}, flags_a=("unsafe",), no_rule=True, implied=True))
+
+
 def test_a_judgment_names_only_the_pseudonym_of_its_rater() -> None:
     assert judgment()["rater"] == "rater-1"
 
@@ -106,7 +124,13 @@ def test_swapping_the_responses_gives_the_same_pair(preferences: list[int]) -> N
 
 
 @pytest.mark.parametrize(
-    ("kind", "record"), [("pairs", pair(aggregate([2]))), ("ties", tie(aggregate([0]))), ("judgments", judgment())]
+    ("kind", "record"),
+    [
+        ("pairs", pair(aggregate([2]))),
+        ("ties", tie(aggregate([0]))),
+        ("judgments", judgment()),
+        ("judgments", judgment(qualities={"safe": -1}, flags_b=("unsafe", "broken"), revision=2)),
+    ],
 )
 def test_a_record_goes_through_parquet_unchanged(kind: str, record: dict[str, Any]) -> None:
     schema = SCHEMAS[kind]()

@@ -30,6 +30,7 @@ def test_a_judgment_becomes_a_row_with_the_raters_pseudonym(project: Project, ad
     comparison = judgment.comparison
     (row,) = rows(frozen(project))
     assert row == {
+        "batch": comparison.batch_id,
         "pair_id": str(comparison.pk),
         "prompt": comparison.prompt.messages,
         "a": comparison.response_a.text,
@@ -41,8 +42,14 @@ def test_a_judgment_becomes_a_row_with_the_raters_pseudonym(project: Project, ad
         "swapped": judgment.swapped,
         "seconds": 12.5,
         "guideline_version": "1.0",
+        "qualities": [],
+        "flags_a": [],
+        "flags_b": [],
         "rules": [],
+        "no_rule": False,
         "rationale": "It is true.",
+        "implied": False,
+        "revision": 0,
     }
 
 
@@ -149,6 +156,7 @@ def test_the_manifest_counts_what_is_in_the_files(project: Project) -> None:
     manifest = frozen(project).manifest
     assert manifest["counts"] == {
         "judgments": 3,
+        "implied": 0,
         "comparisons": 3,
         "raters": 1,
         "pairs": {"train": 2, "test": 0},

@@ -53,6 +53,25 @@ def test_contents_and_what_was_left_out_are_said(client: Client, project: Projec
     assert (chosen.bar_text, chosen.left_out) == ("train 1, test 0, ties 1", ())
 
 
+def test_implied_judgments_are_counted_where_there_are_some(
+    client: Client, project: Project, emil: User, ada: User, ready: Snapshot
+) -> None:
+    make.implied(ada, make.comparison(project))
+    frozen(project, "ranked")
+    contents = {item.name: item.value for item in page(client, project, emil).context["page"].chosen.contents}
+    assert contents["Implied"] == "1 of them, by rankings and edits"
+    before = page(client, project, emil, f"?snapshot={ready.pk}").context["page"].chosen.contents
+    assert "Implied" not in {item.name for item in before}
+
+
+def test_a_snapshot_of_the_first_format_is_still_shown(
+    client: Client, project: Project, emil: User, ready: Snapshot
+) -> None:
+    del ready.manifest["counts"]["implied"], ready.manifest["questions"]
+    ready.save(update_fields=["manifest"])
+    assert page(client, project, emil).context["page"].chosen.contents[0].value == "2 by 1 raters"
+
+
 def test_a_snapshot_is_chosen_by_its_id(client: Client, project: Project, emil: User, ready: Snapshot) -> None:
     request_snapshot(project, name="later", filters={})
     assert page(client, project, emil, f"?snapshot={ready.pk}").context["page"].chosen.name == "prefs"
