@@ -6,7 +6,7 @@
     const field = document.querySelector("#text");
     if (!field) return;
     const words = count(field.value);
-    const original = document.querySelector("#writing [data-text]");
+    const original = document.querySelector("#writing [data-shown]");
     const by = original ? words - count(original.textContent) : 0;
     const change = by ? `, ${Math.abs(by)} ${by > 0 ? "more" : "fewer"} than the original` : "";
     document.querySelector("[data-words]").textContent = `${words} word${words === 1 ? "" : "s"}${change}`;
