@@ -220,3 +220,144 @@ def implied_pairs(ranks: Mapping[int, int]) -> tuple[ImpliedPair, ...]:
 def dense_ranks(order: Sequence[Sequence[int]]) -> dict[int, int]:
     """Response id to rank for groups of equals from best to worst: the first group has rank 1, the next 2."""
     return {response: rank for rank, group in enumerate(order, start=1) for response in group}
+
+
+IMPLIED_STRENGTH = SCALES[3][-1].value
+"""How strong an implied preference is stored: a ranking or an edit says which is better and never by how much, which is
+what a scale of three steps asks, so the value is the one that scale stores."""
+
+
+class BadContent(ValueError):
+    """An answer that cannot be taken; the message says what to change."""
+
+
+class Unchanged(BadContent):
+    """An edit that is the original."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Ranks by response id: 1 is the best, equal ranks are ties, no rank is left out."""
+
+    ranks: Mapping[int, int]
+
+    @classmethod
+    def of(cls, ranks: Mapping[int, int], *, responses: Sequence[int]) -> Ranking:
+        """Ranks of just these responses; gaps between them say nothing and are closed. Raises BadContent."""
+        if set(ranks) != set(responses):
+            raise BadContent("Give each response a rank.")
+        if any(not 1 <= rank <= len(responses) for rank in ranks.values()):
+            raise BadContent(f"Ranks go from 1, the best, to {len(responses)}.")
+        used = sorted(set(ranks.values()))
+        return cls({response: used.index(rank) + 1 for response, rank in sorted(ranks.items())})
+
+    def write(self) -> dict[str, Any]:
+        """As JSON, to be kept with an answer."""
+        return {"ranks": {str(response): rank for response, rank in self.ranks.items()}}
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> Ranking:
+        """From an answer's JSON."""
+        return cls({int(response): int(rank) for response, rank in data["ranks"].items()})
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """A text that was written or improved."""
+
+    text: str
+
+    @classmethod
+    def of(cls, text: str, *, original: str | None = None) -> Writing:
+        """The text with line feeds for line ends and without blank space at its end. Raises BadContent, Unchanged."""
+        text = even(text)
+        if not text.strip():
+            raise BadContent("Write the answer first.")
+        if "\0" in text:
+            raise BadContent("The text has a character that cannot be kept (NUL).")
+        if len(text) > LONGEST_TEXT:
+            raise BadContent(f"{len(text):,} characters: {LONGEST_TEXT:,} is the most.")
+        if original is not None and text == even(original):
+            raise Unchanged("This is the original, word for word. Improve it, or say why you cannot.")
+        return cls(text)
+
+    def write(self) -> dict[str, Any]:
+        """As JSON, to be kept with an answer."""
+        return {"text": self.text}
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> Writing:
+        """From an answer's JSON."""
+        return cls(str(data["text"]))
+
+
+def even(text: str) -> str:
+    """The text with line feeds for line ends and without blank space at its end: what two texts are compared by."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").rstrip()
+
+
+Content = Ranking | Writing
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One kind of task: what it is called, what is asked, how many responses it is about, what an answer holds."""
+
+    kind: str
+    title: str
+    question: str
+    fewest: int
+    most: int
+    holds: type[Ranking] | type[Writing]
+    why: str = ""
+    sent: str = ""
+
+    @property
+    def responses(self) -> str:
+        """How many responses a task of this kind is about, in words."""
+        if self.fewest != self.most:
+            return f"{self.fewest} to {self.most} responses"
+        return {0: "no response", 1: "one response"}[self.most]
+
+
+WORK = {
+    work.kind: work
+    for work in (
+        Work(
+            RANKING,
+            "Rank the responses",
+            "Which is best, and in which order do the others follow? Equals share a rank.",
+            LEAST_RANKED,
+            MOST_RANKED,
+            Ranking,
+            "Why is the first one best?",
+            "Ranking sent",
+        ),
+        Work(
+            DEMONSTRATION,
+            "Write the ideal response",
+            "How should this be answered? Write it as the assistant would say it.",
+            0,
+            0,
+            Writing,
+            "",
+            "Response sent",
+        ),
+        Work(
+            EDIT,
+            "Improve the response",
+            "Make it the answer you would want to get. Change as much as it needs.",
+            1,
+            1,
+            Writing,
+            "What did you change, and why?",
+            "Edit sent",
+        ),
+    )
+}
+"""Every kind of task that is not a comparison of two."""
+
+
+def read_content(kind: str, data: Mapping[str, Any]) -> Content:
+    """The answer to a task of this kind, from its JSON."""
+    return WORK[kind].holds.read(data)

@@ -6,8 +6,9 @@ half of the comparisons start with B left, so a habit of choosing the left side 
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -111,3 +112,13 @@ def _balanced_pairs(ids: Sequence[int], rng: np.random.Generator, wanted: int) -
         used.update(least)
         chosen.append(least)
     return chosen
+
+
+def shuffle_seed(task: int, rater: int) -> int:
+    """Seed of the order in which a task's responses are shown to a rater: another for each, the same every time."""
+    return int.from_bytes(hashlib.sha256(f"{task}:{rater}".encode()).digest()[:4]) >> 1
+
+
+def shuffled(ids: Iterable[int], *, seed: int) -> list[int]:
+    """The ids in the order that the seed gives: every order about equally often over seeds, the same for ever."""
+    return sorted(ids, key=lambda one: hashlib.sha256(f"{seed}:{one}".encode()).digest())

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from annotation.views import answers, asking, bench, home, quality, worker
+from annotation.views import answers, asking, bench, home, quality, tasks, worker
 
 urlpatterns = [
     path("sw.js", worker.service_worker, name="service_worker"),
@@ -22,6 +22,12 @@ urlpatterns = [
     path("p/<slug:slug>/feedback/", home.feedback, name="feedback"),
     path("p/<slug:slug>/earnings/", home.earnings, name="earnings"),
     path("p/<slug:slug>/earnings/csv/", home.earnings_csv, name="earnings_csv"),
+    path("p/<slug:slug>/work/<int:batch_id>/", tasks.work, name="work"),
+    path("p/<slug:slug>/tasks/<int:assignment_id>/answer/", tasks.submit, name="task-submit"),
+    path("p/<slug:slug>/tasks/<int:assignment_id>/skip/", tasks.skip, name="task-skip"),
+    path("p/<slug:slug>/tasks/<int:assignment_id>/draft/", tasks.draft, name="task-draft"),
+    path("p/<slug:slug>/task-answers/<int:answer_id>/", tasks.revise, name="task-revise"),
+    path("p/<slug:slug>/task-answers/<int:answer_id>/undo/", tasks.undo, name="task-undo"),
     path("p/<slug:slug>/questions/", asking.questions, name="questions"),
     path("p/<slug:slug>/questions/preview/", asking.preview, name="questions-preview"),
     path("p/<slug:slug>/quality/", quality.quality, name="quality"),

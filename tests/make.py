@@ -11,6 +11,7 @@ import numpy as np
 from django.utils import timezone
 
 from annotation import actions as annotation
+from annotation.kinds import DEMONSTRATION, EDIT, RANKING, Content, Ranking, Writing
 from annotation.models import (
     Assignment,
     Batch,
@@ -21,6 +22,7 @@ from annotation.models import (
     Task,
     TaskAnswer,
     TaskAssignment,
+    TaskResponse,
 )
 from guidelines import actions as guidelines
 from guidelines.models import Acknowledgement, Guideline, GuidelineVersion
@@ -165,6 +167,69 @@ def judgment_today(person: User, project: Project, *, preference: int = 1, secon
     shown = -preference if lent.swapped else preference
     answer = annotation.Answer(shown=shown, seconds=seconds)
     return annotation.submit_judgment(lent, answer=answer, key=uuid.uuid4(), now=timezone.now())
+
+
+def task_batch(
+    project: Project,
+    kind: str = RANKING,
+    *,
+    tasks: int = 1,
+    overlap: int = 1,
+    name: str = "",
+    texts: tuple[str, ...] = (),
+    **terms: Any,
+) -> Batch:
+    """A batch of tasks, each of its own prompt: four responses to rank, one to improve, none to write from nothing.
+
+    `texts` are the responses of each task.
+    """
+    wanted = {RANKING: 4, EDIT: 1, DEMONSTRATION: 0}[kind]
+    made = []
+    for _ in range(tasks):
+        asked = prompt(project)
+        answers = texts or tuple(f"Answer {next(_count)}." for _ in range(wanted))
+        made.append((asked.pk, [response.pk for response in responses(asked, *answers)] if answers else []))
+    return annotation.open_task_batch(
+        project,
+        name=name or f"{kind} {next(_count)}",
+        guideline=guideline(project),
+        kind=kind,
+        tasks=made,
+        overlap=overlap,
+        **terms,
+    )
+
+
+def task_assignment(person: User, batch: Batch) -> TaskAssignment:
+    """The task that the rater is lent next."""
+    return annotation.lend_task(batch.project, rater=person, batch=batch, now=now())
+
+
+def ranking(assignment: TaskAssignment, *ranks: int) -> Ranking:
+    """Ranks for the responses of a task in the order of their ids: best to worst when none are given."""
+    ids = list(
+        TaskResponse.objects.filter(task=assignment.task).order_by("response").values_list("response", flat=True)
+    )
+    given = ranks or tuple(range(1, len(ids) + 1))
+    return Ranking.of(dict(zip(ids, given, strict=True)), responses=ids)
+
+
+def content(assignment: TaskAssignment, said: str | tuple[int, ...] = "") -> Content:
+    """An answer of the right kind: `said` is its text or its ranks."""
+    if assignment.task.batch.kind == RANKING:
+        assert not isinstance(said, str) or not said
+        return ranking(assignment, *(said if isinstance(said, tuple) else ()))
+    return Writing(str(said) or f"Better {next(_count)}.")
+
+
+def task_answer(
+    person: User, batch: Batch, said: str | tuple[int, ...] = "", *, seconds: float = 60.0, rationale: str = ""
+) -> TaskAnswer:
+    """The rater answers the task they are lent."""
+    lent = task_assignment(person, batch)
+    return annotation.answer_task(
+        lent, content=content(lent, said), rationale=rationale, seconds=seconds, key=uuid.uuid4(), now=now()
+    )
 
 
 def given(rater: User, project: Project, *, preference: int = 1, **more: Any) -> Judgment:

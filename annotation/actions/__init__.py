@@ -1,5 +1,6 @@
 """The verbs of annotation: collecting work, lending it, judging, labelling."""
 
+from annotation.actions.answering import AnswerFrozen, answer_task, revise_task, undo_task
 from annotation.actions.asking import ChangedMeanwhile, change_asking
 from annotation.actions.collecting import (
     AlreadyJudged,
@@ -45,22 +46,33 @@ from annotation.actions.lending import (
     skip,
 )
 from annotation.actions.revising import Frozen, NotRevisable, freeze_judgments, revise_judgment
+from annotation.actions.tasks import (
+    BadTask,
+    NeedsOptIn,
+    lend_task,
+    open_task_batch,
+    save_task_draft,
+    skip_task,
+)
 from annotation.importers.prompts import NewPrompt
 
 __all__ = [
-    "MOST_AHEAD",
     "AlreadyEnded",
     "AlreadyJudged",
     "Answer",
+    "AnswerFrozen",
     "BadLines",
     "BadPair",
+    "BadTask",
     "ChangedMeanwhile",
     "ForeignRule",
     "Frozen",
     "Imported",
     "JudgedItThemselves",
     "KeyReused",
+    "MOST_AHEAD",
     "MustReadFirst",
+    "NeedsOptIn",
     "NewPrompt",
     "NotEnoughPanels",
     "NotRevisable",
@@ -72,6 +84,7 @@ __all__ = [
     "UnknownPrompt",
     "add_prompts",
     "adjudicate",
+    "answer_task",
     "change_asking",
     "close_batch",
     "close_finished_batches",
@@ -83,13 +96,19 @@ __all__ = [
     "keep_leases",
     "lend_ahead",
     "lend_next",
+    "lend_task",
     "mark_gold",
     "open_batch",
+    "open_task_batch",
     "revise_judgment",
+    "revise_task",
+    "save_task_draft",
     "skip",
+    "skip_task",
     "store_responses",
     "submit_and_lend",
     "submit_judgment",
     "undo_answer",
     "undo_judgment",
+    "undo_task",
 ]

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 
 from annotation import queries
-from annotation.models import Batch, Comparison, Prompt, Response, Slot
+from annotation.models import Batch, Comparison, Prompt, Response, Slot, Task
 from annotation.routing import starting_orders, swapped
 from raters.actions import note
 
@@ -134,16 +134,18 @@ def _prompts_of(project: Project, pairs: Sequence[tuple[int, int]]) -> dict[int,
 
 @transaction.atomic
 def close_finished_batches(*, now: datetime) -> int:
-    """Close every batch whose comparisons all have their judgments. Returns how many were closed."""
+    """Close every batch whose comparisons and tasks all have their answers. Returns how many were closed."""
     waiting = Comparison.objects.filter(batch=OuterRef("pk"), is_open=True)
-    finished = Batch.objects.filter(closed_at=None).exclude(Exists(waiting))
+    tasks = Task.objects.filter(batch=OuterRef("pk"), is_open=True)
+    finished = Batch.objects.filter(closed_at=None).exclude(Exists(waiting)).exclude(Exists(tasks))
     return finished.update(closed_at=now)
 
 
 @transaction.atomic
 def close_batch(batch: Batch, *, by: User, now: datetime) -> None:
-    """Stop lending a batch's comparisons before all are judged. What raters hold already still counts."""
+    """Stop lending a batch's comparisons and tasks before all are answered. What raters hold already still counts."""
     Comparison.objects.filter(batch=batch, is_open=True).update(is_open=False)
+    Task.objects.filter(batch=batch, is_open=True).update(is_open=False)
     Batch.objects.filter(pk=batch.pk, closed_at=None).update(closed_at=now)
     note(batch.project, actor=by, action="batch.closed", subject=batch.name)
 

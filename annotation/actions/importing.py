@@ -171,9 +171,13 @@ def _add_demonstrations(project: Project, wanted: Sequence[demonstrations.NewDem
     hashes = {demonstration.prompt.sha256 for demonstration in wanted}
     prompt_ids = dict(Prompt.objects.filter(project=project, sha256__in=hashes).values_list("sha256", "pk"))
     missing = {(prompt_ids[entry.prompt.sha256], entry.sha256): entry for entry in reversed(wanted)}
-    there = Demonstration.objects.filter(prompt__in=prompt_ids.values()).values_list("prompt_id", "sha256")
-    for key in there:
-        missing.pop(key, None)
+    there = Demonstration.objects.filter(prompt__in=prompt_ids.values(), sha256__in=[sha256 for _, sha256 in missing])
+    again = []
+    for pk, prompt_id, sha256, superseded_at in there.values_list("pk", "prompt_id", "sha256", "superseded_at"):
+        if missing.pop((prompt_id, sha256), None) and superseded_at:
+            again.append(pk)
+    # a rater took this text back, and now it comes from elsewhere: it counts again, and no longer as theirs
+    Demonstration.objects.filter(pk__in=again).update(superseded_at=None, answer=None, author=None)
     Demonstration.objects.bulk_create(
         Demonstration(
             project=project,
@@ -185,4 +189,4 @@ def _add_demonstrations(project: Project, wanted: Sequence[demonstrations.NewDem
         )
         for (prompt_id, sha256), entry in reversed(missing.items())
     )
-    return len(missing)
+    return len(missing) + len(again)

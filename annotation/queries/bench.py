@@ -125,8 +125,8 @@ def assignments_of(rater: User, project: Project) -> QuerySet[Assignment]:
 
 
 def judgments_of(rater: User, project: Project) -> QuerySet[Judgment]:
-    """The only judgments this rater may touch."""
-    return Judgment.objects.filter(rater=rater, comparison__project=project).select_related(
+    """The only judgments this rater may touch. One that an answer implies goes with the answer."""
+    return Judgment.objects.filter(rater=rater, comparison__project=project, answer=None).select_related(
         "comparison__project", "assignment"
     )
 
@@ -218,7 +218,7 @@ def progress_of(project: Project, rater: User, *, judged: int, skipped: int) -> 
 
 def minutes_left(project: Project, rater_id: int, *, items: int) -> int | None:
     """At the rater's own pace; None before there is one."""
-    recent = Judgment.objects.filter(rater=rater_id, comparison__project=project).order_by("-id")
+    recent = Judgment.objects.filter(rater=rater_id, comparison__project=project, answer=None).order_by("-id")
     return _minutes(list(recent.values_list("seconds", flat=True)[:PACE_FROM]), items=items)
 
 

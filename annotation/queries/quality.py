@@ -1,4 +1,8 @@
-"""The lead's quality page: agreement, gold accuracy, how the scale is used, and each rater with doubt shown."""
+"""The lead's quality page: agreement, gold accuracy, how the scale is used, and each rater with doubt shown.
+
+Every figure rests on judgments given on two responses side by side. What a ranking or an edit implies is left out: it
+had no side, no time of its own, and the pairs of one ranking agree with each other because they are one answer.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +18,8 @@ from django.db.models.functions import Length
 
 from annotation.agreement import Agreement, krippendorff_alpha
 from annotation.charts import Chart, Mark, Series, Svg, line_chart, scale_bars, whisker
-from annotation.models import Batch, Judgment
-from annotation.queries.work import counted_judgments
+from annotation.models import Batch
+from annotation.queries.work import given_judgments
 from raters.models import Standing
 from raters.trust import AT_LEAST, FLOOR, gold_trust
 
@@ -133,7 +137,7 @@ def quality_page(project: Project, *, now: datetime, number: str = "1") -> Quali
 
 def _look(project: Project) -> _Column:
     rows = list(
-        counted_judgments()
+        given_judgments()
         .filter(comparison__project=project)
         .order_by("-pk")
         .values_list("comparison__batch", "comparison", "comparison__prompt", "preference", "swapped", "seconds")[
@@ -163,7 +167,7 @@ def _kpis(project: Project, seen: _Column, alpha: Agreement) -> tuple[Kpi, ...]:
         Kpi("Agreement, α", "–" if alpha.value is None else f"{alpha.value:.3f}", _interval(alpha)),
         Kpi("Checked items right", share, checked, unit="%" if gold["seen"] else ""),
         Kpi("Median time per item", _clock(float(np.median(seen.seconds))) if len(seen.seconds) else "–", spread),
-        Kpi("Judgments", f"{counted_judgments().filter(comparison__project=project).count():,}", _open(project)),
+        Kpi("Judgments", f"{given_judgments().filter(comparison__project=project).count():,}", _open(project)),
     )
 
 
@@ -247,7 +251,8 @@ def _habits(project: Project, raters: list[int]) -> dict[int, dict[str, float]]:
     longer = Length("comparison__response_b__text") - Length("comparison__response_a__text")
     left = Q(preference__lt=0, swapped=False) | Q(preference__gt=0, swapped=True)
     rows = (
-        Judgment.objects.filter(withdrawal=None, surplus=False, comparison__project=project, rater__in=raters)
+        given_judgments()
+        .filter(comparison__project=project, rater__in=raters)
         .annotate(longer_by=longer)
         .values("rater")
         .annotate(

@@ -13,3 +13,11 @@ if TYPE_CHECKING:
 def counted_judgments() -> QuerySet[Judgment]:
     """The judgments that count: neither taken back nor surplus. At most one per rater and comparison."""
     return Judgment.objects.filter(withdrawal=None, surplus=False)
+
+
+def given_judgments() -> QuerySet[Judgment]:
+    """Those of them that a rater gave on two responses shown side by side.
+
+    The rest are implied by a ranking or an edit: they had no side, and those of one answer are not independent.
+    """
+    return counted_judgments().filter(answer=None)

@@ -63,6 +63,14 @@ def test_sft_learns_from_demonstrations_that_are_not_held_out(project: Project) 
     assert [row["completion"] for row in read_jsonl(folder / "demonstrations.jsonl")] == ["Yes."]
 
 
+def test_sft_does_not_learn_from_what_its_writer_took_back(project: Project) -> None:
+    demonstration(project, "Yes.")
+    taken_back = demonstration(project, "No.")
+    Demonstration.objects.filter(pk=taken_back.pk).update(superseded_at=make.NOW)
+    folder = prepared(build.run(project, kind="sft", start_from=build.model(project)))
+    assert [row["completion"] for row in read_jsonl(folder / "demonstrations.jsonl")] == ["Yes."]
+
+
 def test_sft_without_demonstrations_says_so(project: Project) -> None:
     assert (
         refusal(build.run(project, kind="sft", start_from=build.model(project))) == "The project has no demonstrations."

@@ -120,7 +120,7 @@ def _copy_texts(run: Run, folder: Path) -> None:
 
 
 def _demonstrations(run: Run, alive: Callable[[], object]) -> Iterator[Demonstration]:
-    written = WrittenByAPerson.objects.filter(project_id=run.project_id, prompt__held_out=False)
+    written = WrittenByAPerson.objects.filter(project_id=run.project_id, prompt__held_out=False, superseded_at=None)
     for row in ticking(written.select_related("prompt").order_by("id").iterator(CHUNK), alive):
         yield Demonstration(messages=row.prompt.messages, completion=row.text)
 
