@@ -36,6 +36,7 @@ from annotation.actions.lending import (
     lend_next,
     skip,
 )
+from annotation.actions.rendering import enqueue_renderings, render_due, rerender
 from annotation.importers.prompts import NewPrompt
 
 __all__ = [
@@ -60,12 +61,15 @@ __all__ = [
     "adjudicate",
     "close_batch",
     "close_finished_batches",
+    "enqueue_renderings",
     "fold_labels",
     "import_demonstrations",
     "import_prompts",
     "lend_next",
     "mark_gold",
     "open_batch",
+    "render_due",
+    "rerender",
     "skip",
     "store_responses",
     "submit_judgment",
