@@ -89,7 +89,8 @@ def _finish(rendering: Rendering, apart: Apart, *, now: datetime) -> None:
 
 
 def _enqueue(*, responses: list[int], prompts: list[int], everything: bool) -> int:
-    values = {"version": RENDERER_VERSION, "all": everything, "responses": responses, "prompts": prompts}
     with connection.cursor() as cursor:
-        cursor.execute(ENQUEUE, values)
+        cursor.execute(
+            ENQUEUE, {"version": RENDERER_VERSION, "all": everything, "responses": responses, "prompts": prompts}
+        )
         return int(cursor.rowcount)

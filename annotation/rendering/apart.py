@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
-    from typing import BinaryIO, Self
+    from typing import IO, Self
 
 SECONDS = 2.0
 START_SECONDS = 30.0
@@ -107,7 +107,7 @@ class Apart:
         return child
 
 
-def _line(pipe: BinaryIO, *, within: float) -> bytes | None:
+def _line(pipe: IO[bytes], *, within: float) -> bytes | None:
     """The next line; nothing when the other side ended, None when it does not come in time."""
     deadline, pieces = time.monotonic() + within, list[bytes]()
     while (left := deadline - time.monotonic()) > 0:

@@ -69,7 +69,7 @@ def _block(state: StateBlock, startLine: int, endLine: int, silent: bool) -> boo
 
 def _lines(state: StateBlock, start: int, end: int) -> list[str] | None:
     """What stands between the brackets, line by line; None when they do not close in this block."""
-    lines = []
+    lines: list[str] = []
     for at in range(start, end):
         begins = state.bMarks[at] + state.tShift[at] + (2 if at == start else 0)
         line = state.src[begins : state.eMarks[at]]

@@ -71,7 +71,7 @@ _ALPHABETS = {
     "monospace": ("MATHEMATICAL MONOSPACE",),
 }
 # What the converter raises for LaTeX it cannot read: its own, and those of what it does not check.
-_FAILURES = (
+_FAILURES: tuple[type[Exception], ...] = (
     *(kind for kind in vars(exceptions).values() if isinstance(kind, type) and issubclass(kind, Exception)),
     ValueError,
     LookupError,
