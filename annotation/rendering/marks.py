@@ -56,10 +56,10 @@ _EMOJI = (
 )
 _VIRAMA = _class({code for code in range(0x0900, 0x12000) if unicodedata.combining(chr(code)) == 9})
 _ARABIC = "\u0620-\u065f\u066e-\u06d3\u06fa-\u06ff\u0750-\u077f\u08a0-\u08c7"
-_HIDDEN = re.compile(
-    rf"(?P<kept>(?<=[{_EMOJI}\ufe0f])\u200d(?=[{_EMOJI}])|(?<=[{_EMOJI}])[\ufe0e\ufe0f]"
-    rf"|(?<=[0-9#*])\ufe0f(?=\u20e3)|(?<=[{_ARABIC}])\u200c(?=[{_ARABIC}])|(?<=[{_VIRAMA}])[\u200c\u200d])"
-    rf"|[{_class(_hidden())}]"
+_HIDDEN = re.compile(f"[{_class(_hidden())}]")
+_BELONGS = re.compile(
+    rf"(?<=[{_EMOJI}\ufe0f])\u200d(?=[{_EMOJI}])|(?<=[{_EMOJI}])[\ufe0e\ufe0f]"
+    rf"|(?<=[0-9#*])\ufe0f(?=\u20e3)|(?<=[{_ARABIC}])\u200c(?=[{_ARABIC}])|(?<=[{_VIRAMA}])[\u200c\u200d]"
 )
 
 
@@ -106,4 +106,6 @@ def _drawn(row: re.Match[str]) -> str:
 
 
 def _carried(match: re.Match[str]) -> str:
-    return match[0] if match["kept"] else f"{OPEN}{ord(match[0]):04X}{CLOSE}"
+    if _BELONGS.match(match.string, match.start()):
+        return match[0]
+    return f"{OPEN}{ord(match[0]):04X}{CLOSE}"
