@@ -261,6 +261,7 @@ TARE_EXPORTS = VAR / "snapshots"
 BELLS = {
     "annotation_judgment": ["annotation.fold"],
     "annotation_batch": ["evaluation.advance"],
+    "annotation_rendering": ["annotation.render"],
     "snapshots_snapshot": ["snapshots.build", "evaluation.advance"],
     "training_run": ["training.work", "evaluation.advance"],
     "evaluation_round": ["evaluation.advance"],

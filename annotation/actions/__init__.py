@@ -13,13 +13,7 @@ from annotation.actions.collecting import (
     open_batch,
     store_responses,
 )
-from annotation.actions.importing import (
-    BadLines,
-    Imported,
-    add_prompts,
-    import_demonstrations,
-    import_prompts,
-)
+from annotation.actions.importing import BadLines, Imported, add_prompts, import_demonstrations, import_prompts
 from annotation.actions.judging import (
     Answer,
     ForeignRule,
@@ -45,15 +39,9 @@ from annotation.actions.lending import (
     lend_next,
     skip,
 )
+from annotation.actions.rendering import enqueue_renderings, render_due, rerender
 from annotation.actions.revising import Frozen, NotRevisable, freeze_judgments, revise_judgment
-from annotation.actions.tasks import (
-    BadTask,
-    NeedsOptIn,
-    lend_task,
-    open_task_batch,
-    save_task_draft,
-    skip_task,
-)
+from annotation.actions.tasks import BadTask, NeedsOptIn, lend_task, open_task_batch, save_task_draft, skip_task
 from annotation.importers.prompts import NewPrompt
 
 __all__ = [
@@ -88,6 +76,7 @@ __all__ = [
     "change_asking",
     "close_batch",
     "close_finished_batches",
+    "enqueue_renderings",
     "fold_labels",
     "freeze_judgments",
     "import_demonstrations",
@@ -100,6 +89,8 @@ __all__ = [
     "mark_gold",
     "open_batch",
     "open_task_batch",
+    "render_due",
+    "rerender",
     "revise_judgment",
     "revise_task",
     "save_task_draft",

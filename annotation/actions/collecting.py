@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 
 from annotation import queries
+from annotation.actions.rendering import enqueue_renderings
 from annotation.models import Batch, Comparison, Prompt, Response, Slot, Task
+from annotation.rendering import digest
 from annotation.routing import starting_orders, swapped
 from raters.actions import note
 
@@ -37,10 +38,6 @@ class NotEnoughPanels(Exception):
     """Splitting between the two halves of the raters needs an even overlap."""
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
 @transaction.atomic
 def store_responses(
     project: Project, *, model_digest: str, sampling: dict[str, Any], rows: Iterable[tuple[int, str]]
@@ -49,7 +46,7 @@ def store_responses(
 
     Storing the same again changes nothing. Raises UnknownPrompt.
     """
-    wanted = {(prompt_id, _digest(text)): text for prompt_id, text in rows}
+    wanted = {(prompt_id, digest(text)): text for prompt_id, text in rows}
     ids = {prompt_id for prompt_id, _ in wanted}
     known = set(Prompt.objects.filter(project=project, pk__in=ids).values_list("pk", flat=True))
     if ids - known:
@@ -60,7 +57,9 @@ def store_responses(
     )
     Response.objects.bulk_create(fresh, ignore_conflicts=True, batch_size=CHUNK)
     stored = Response.objects.filter(prompt_id__in=ids, model_digest=model_digest).order_by("pk")
-    return [response for response in stored if (response.prompt_id, response.sha256) in wanted]
+    kept = [response for response in stored if (response.prompt_id, response.sha256) in wanted]
+    enqueue_renderings(responses=[response.pk for response in kept])
+    return kept
 
 
 @transaction.atomic

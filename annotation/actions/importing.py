@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from django.db import connection, transaction
 
+from annotation.actions.rendering import enqueue_renderings
 from annotation.importers import demonstrations, prompts
 from annotation.importers.lines import BadLine
 from annotation.importers.prompts import NewPrompt
@@ -93,11 +94,12 @@ def import_prompts(
     """Take in prompts, a JSON line each: all of them, or none. Raises BadLines."""
     _alone_in(project)
     reading = _Reading(lambda line: prompts.parse(line, source=source))
-    created = total = 0
+    total, new = 0, list[int]()
     for chunk in _chunks(reading.records(lines)):
         total += len(chunk)
-        created += len(_add_missing(project, chunk, now=now))
-    done = Imported(created=created, duplicates=total - created)
+        new += [prompt.pk for prompt in _add_missing(project, chunk, now=now)]
+    enqueue_renderings(prompts=new)
+    done = Imported(created=len(new), duplicates=total - len(new))
     details = {"created": done.created, "duplicates": done.duplicates}
     note(project, actor=by, action="prompts.imported", subject=source or "prompts", details=details)
     return done
@@ -110,10 +112,12 @@ def import_demonstrations(
     """Take in demonstrations and the prompts they answer: all of them, or none. Raises BadLines."""
     _alone_in(project)
     reading = _Reading(lambda line: demonstrations.parse(line, source=source))
-    created = total = 0
+    created, total, new = 0, 0, list[int]()
     for chunk in _chunks(reading.records(lines)):
         total += len(chunk)
+        new += [prompt.pk for prompt in _add_missing(project, [entry.prompt for entry in chunk], now=now)]
         created += _add_demonstrations(project, chunk, now=now)
+    enqueue_renderings(prompts=new)
     done = Imported(created=created, duplicates=total - created)
     details = {"created": done.created, "duplicates": done.duplicates}
     note(project, actor=by, action="demonstrations.imported", subject=source or "demonstrations", details=details)
@@ -127,7 +131,7 @@ def add_prompts(project: Project, *, conversations: Sequence[NewPrompt]) -> list
     A prompt that is there keeps its tags and its split: what was held out once stays so.
     """
     _alone_in(project)
-    _add_missing(project, conversations)
+    enqueue_renderings(prompts=[prompt.pk for prompt in _add_missing(project, conversations)])
     hashes = [conversation.sha256 for conversation in conversations]
     found = {prompt.sha256: prompt for prompt in Prompt.objects.filter(project=project, sha256__in=hashes)}
     return [found[sha256] for sha256 in hashes]
@@ -166,8 +170,7 @@ def _add_missing(project: Project, wanted: Sequence[NewPrompt], *, now: datetime
 
 
 def _add_demonstrations(project: Project, wanted: Sequence[demonstrations.NewDemonstration], *, now: datetime) -> int:
-    """Add the demonstrations that the project does not have, with their prompts. Returns how many."""
-    _add_missing(project, [demonstration.prompt for demonstration in wanted], now=now)
+    """Add the demonstrations that the project does not have, to prompts that it has. Returns how many."""
     hashes = {demonstration.prompt.sha256 for demonstration in wanted}
     prompt_ids = dict(Prompt.objects.filter(project=project, sha256__in=hashes).values_list("sha256", "pk"))
     missing = {(prompt_ids[entry.prompt.sha256], entry.sha256): entry for entry in reversed(wanted)}

@@ -3,6 +3,7 @@
 from annotation.models.comparing import Assignment, Comparison, Judgment, Seat, Slot, Withdrawal
 from annotation.models.labels import Adjudication, Label
 from annotation.models.live import Conversation, Exchange
+from annotation.models.rendering import Rendering
 from annotation.models.tasks import Task, TaskAnswer, TaskAssignment, TaskResponse, TaskWithdrawal
 from annotation.models.work import Asking, Batch, Demonstration, Prompt, Response
 
@@ -18,6 +19,7 @@ __all__ = [
     "Judgment",
     "Label",
     "Prompt",
+    "Rendering",
     "Response",
     "Seat",
     "Slot",

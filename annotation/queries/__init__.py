@@ -24,6 +24,7 @@ from annotation.queries.feedback import FeedbackPage, feedback_page, new_feedbac
 from annotation.queries.home import HomePage, home_page
 from annotation.queries.listing import listed_judgments
 from annotation.queries.quality import QualityPage, quality_page
+from annotation.queries.rendering import html_of, is_version_known
 from annotation.queries.tasks import (
     LastAnswer,
     TaskCard,
@@ -68,6 +69,8 @@ __all__ = [
     "fields_of",
     "given_judgments",
     "home_page",
+    "html_of",
+    "is_version_known",
     "judgments_of",
     "last_answer",
     "listed_judgments",

@@ -10,7 +10,10 @@ ONE_AT_A_TIME = 0x7A4E
 
 
 class Command(BaseCommand):
-    """Migrations, the cache's table, the static files. Does nothing twice, and waits for one that is at it."""
+    """Migrations, the cache's table, the static files, texts for a new renderer.
+
+    Does nothing twice, and waits for one that is at it.
+    """
 
     help = "Migrate the database, make the cache table and collect the static files."
 
@@ -22,5 +25,6 @@ class Command(BaseCommand):
                 call_command("migrate", interactive=False, **quietly)
                 call_command("createcachetable", **quietly)
                 call_command("collectstatic", interactive=False, **quietly)
+                call_command("rerender", only_new=True, **quietly)
             finally:
                 cursor.execute("SELECT pg_advisory_unlock(%s)", [ONE_AT_A_TIME])
