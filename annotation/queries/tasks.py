@@ -13,6 +13,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from annotation.kinds import SKIP_REASONS, WORK, Asks, Ranking, Work, Writing, even, read_content
 from annotation.models import Batch, Prompt, Response, Task, TaskAnswer, TaskAssignment, TaskResponse
+from annotation.queries.rendering import SafeHtml, html_of
 from annotation.rendering import visible
 from annotation.routing import shuffled
 from annotation.wording import Piece, word_changes
@@ -29,7 +30,7 @@ class TaskTurn:
     """One message of the conversation."""
 
     role: str
-    text: str
+    html: SafeHtml
     last: bool
 
 
@@ -39,7 +40,7 @@ class Place:
 
     number: int
     letter: str
-    text: str
+    html: SafeHtml
     words: int
 
     @property
@@ -162,6 +163,7 @@ def task_card(assignment: TaskAssignment, *, answer: TaskAnswer | None = None) -
     texts = dict(TaskResponse.objects.filter(task=shown.task_id).values_list("response", "response__text"))
     ordered = [texts[pk] for pk in shuffled(texts, seed=shown.shuffle)]
     draft = shown.draft or {}
+    html = html_of({*ordered, *(str(message["content"]) for message in prompt.messages)})
     return TaskCard(
         assignment_id=shown.pk,
         answer_id=answer.pk if answer else None,
@@ -171,10 +173,10 @@ def task_card(assignment: TaskAssignment, *, answer: TaskAnswer | None = None) -
         batch=batch.name,
         instructions=batch.instructions,
         is_sensitive=batch.is_sensitive,
-        turns=_turns(prompt.messages),
+        turns=_turns(prompt.messages, html),
         language=prompt.language,
         places=tuple(
-            Place(number, LETTERS[number - 1], shown_text(text), len(text.split()))
+            Place(number, LETTERS[number - 1], html[text], len(text.split()))
             for number, text in enumerate(ordered, start=1)
         ),
         original=ordered[0] if work.holds is Writing and ordered else "",
@@ -188,15 +190,10 @@ def task_card(assignment: TaskAssignment, *, answer: TaskAnswer | None = None) -
     )
 
 
-def shown_text(text: str) -> str:
-    """Untrusted text as the page shows it. The one place that decides how, with templates/annotation/_text.html."""
-    return visible(text)
-
-
-def _turns(messages: list[dict[str, Any]]) -> tuple[TaskTurn, ...]:
+def _turns(messages: list[dict[str, Any]], html: dict[str, SafeHtml]) -> tuple[TaskTurn, ...]:
     last = len(messages) - 1
     return tuple(
-        TaskTurn(str(message["role"]), shown_text(str(message["content"])), place == last)
+        TaskTurn(str(message["role"]), html[str(message["content"])], place == last)
         for place, message in enumerate(messages)
     )
 
@@ -247,7 +244,7 @@ def changes_of(answer: TaskAnswer) -> tuple[Piece, ...]:
     content = read_content(answer.assignment.task.batch.kind, answer.content)
     if original is None or not isinstance(content, Writing):
         return ()
-    return tuple(Piece(piece.kind, shown_text(piece.text)) for piece in word_changes(even(original), content.text))
+    return tuple(Piece(piece.kind, visible(piece.text)) for piece in word_changes(even(original), content.text))
 
 
 def tasks_by_tag(project: Project, *, kind: str, tag: str, responses: int) -> list[tuple[int, list[int]]]:

@@ -260,7 +260,7 @@ class TestSubmit:
         _send(bench, make.task_assignment(ada, batch), said, headers=HTMX)
         lent = make.task_assignment(ada, batch)
 
-        with django_assert_max_num_queries(40):  # for 36 pairs as for 3
+        with django_assert_max_num_queries(41):  # for 36 pairs as for 3
             _send(bench, lent, said, headers=HTMX)
 
 
