@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from playwright.sync_api import Dialog, Page
 
 from annotation import actions
-from annotation.models import Rendering
+from annotation.models import Assignment, Rendering, Response
 from raters.models import Project
 from tests import make
 from tests.annotation.hostile import hostile_texts
+from tests.browser.bench import GUARD, RATE, ready, settle, until
 from tests.browser.conftest import Seen
 
 ALLOWED = {"dir", "class", "tabindex", "role", "aria-label", "start"}
@@ -78,11 +80,62 @@ def test_the_eye_would_have_seen_it(visit: Callable[..., Page], project: Project
     """The same page with one image put in by hand: were it not noticed, the test above would say nothing."""
     make.responses(make.prompt(project), "x")
     page = visit("/texts/")
-    page.evaluate(
-        "document.querySelector('.prose').insertAdjacentHTML('beforeend', '<img src=https://elsewhere.example>')"
-    )
+    page.evaluate("""() => {
+        const image = Object.assign(document.createElement('img'), {src: 'https://elsewhere.example'});
+        document.querySelector('.prose').append(image);
+    }""")
     page.wait_for_timeout(300)
 
     assert "Content Security Policy" in seen.refusals()[0]
     seen.complaints.clear()
     seen.requests.clear()
+
+
+SOURCES = """() => Object.fromEntries([...document.querySelectorAll('.resp')].map(
+    (response) => [response.dataset.side, response.querySelector('[data-source]').textContent]))"""
+
+
+def test_on_the_bench_they_do_nothing_and_their_source_is_exact(
+    visit_as: Callable[..., Page], rendered: list[str], seen: Seen, project: Project
+) -> None:
+    """Two at a time, judged one after the other as a rater would, each source compared with what was stored."""
+    ada = make.rater(project, "ada")
+    texts = list(Response.objects.order_by("pk"))[:500]
+    pairs = [(left.pk, right.pk) for left, right in zip(texts[::2], texts[1::2], strict=False)]
+    actions.open_batch(
+        project,
+        name="hostile",
+        guideline=make.guideline(project),
+        pairs=pairs,
+        overlap=1,
+        split_panels=False,
+        rng=np.random.default_rng(1),
+    )
+    page = visit_as(ada, RATE)
+    dialogs: list[str] = []
+    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    ready(page)
+    page.clock.install()
+    wrong, looked = [], 0
+    while page.locator("#bench[data-assignment]").count():
+        lent = page.locator("#bench").get_attribute("data-assignment")
+        page.evaluate(POKE)
+        page.keyboard.press("v")
+        shown = page.evaluate(SOURCES)
+        assignment = Assignment.objects.select_related("comparison__response_a", "comparison__response_b").get(pk=lent)
+        stored = [assignment.comparison.response_a.text, assignment.comparison.response_b.text]
+        wrong += [text for text in stored if text not in shown.values()]
+        looked += 2
+        page.clock.run_for(GUARD)
+        page.keyboard.press("4")
+        page.keyboard.press("Enter")
+        until(page, f"document.querySelector('#bench').dataset.assignment !== {lent!r}")
+        until(page, "!document.body.matches('[data-busy]')")
+        if not page.locator("#bench[data-assignment]").count():
+            settle(page)
+            page.wait_for_selector("#bench[data-assignment], #bench[data-none]")
+
+    assert looked == 2 * len(pairs) == 500
+    assert wrong == []
+    assert dialogs == []
+    assert page.locator(", ".join(f".prose {name}" for name in DEAD)).count() == 0
