@@ -9,6 +9,7 @@ from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 
 from annotation import queries
+from annotation.kinds import LIVE, RED_TEAM
 from annotation.models import Batch, Comparison, Prompt, Response, Slot
 from annotation.routing import starting_orders, swapped
 from raters.actions import note
@@ -134,9 +135,12 @@ def _prompts_of(project: Project, pairs: Sequence[tuple[int, int]]) -> dict[int,
 
 @transaction.atomic
 def close_finished_batches(*, now: datetime) -> int:
-    """Close every batch whose comparisons all have their judgments. Returns how many were closed."""
+    """Close every batch whose comparisons all have their judgments. Returns how many were closed.
+
+    Conversations go on until a lead closes their batch: between two turns nothing of it is open.
+    """
     waiting = Comparison.objects.filter(batch=OuterRef("pk"), is_open=True)
-    finished = Batch.objects.filter(closed_at=None).exclude(Exists(waiting))
+    finished = Batch.objects.filter(closed_at=None).exclude(kind__in=[LIVE, RED_TEAM]).exclude(Exists(waiting))
     return finished.update(closed_at=now)
 
 
