@@ -111,8 +111,8 @@ class Resident:
 
     def _wait(self, deadline: float, alive: Callable[[], object], *, writing: bool = False) -> None:
         """Until its pipe is ready for us. Raises NoAnswer at the deadline, and what `alive` raises."""
-        pipes: list[list[int]] = [[], [self._asked]] if writing else [[self._told], []]
-        while not any(select.select(*pipes, [], TICK)):
+        heard, asked = ([], [self._asked]) if writing else ([self._told], [])
+        while not any(select.select(heard, asked, [], TICK)):
             alive()
             if time.monotonic() > deadline:
                 raise NoAnswer("It took too long.")

@@ -121,7 +121,7 @@ class TestSay:
         answer = browser.post(url(talk, "turn"), {"text": "Hello.", "key": str(uuid.uuid4())})
 
         assert answer.status_code == 302
-        assert "<noscript>" in html(browser.get(url(talk)))
+        assert f'href="{url(talk)}">Look again' in html(browser.get(url(talk)))
 
     def test_the_same_form_sent_twice_is_one_turn(self, browser: Client, talk: Conversation) -> None:
         key = str(uuid.uuid4())
