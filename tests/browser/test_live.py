@@ -197,7 +197,7 @@ def test_hostile_words_stay_words(talk: Page) -> None:
 
 @pytest.mark.parametrize("width", [320, 390, 1024, 1280])
 def test_no_state_scrolls_sideways(visit_as: Callable[..., Page], batch: Batch, ada: User, width: int) -> None:
-    wide = []
+    wide: list[str] = []
 
     def look(state: str) -> None:
         if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
