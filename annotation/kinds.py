@@ -26,6 +26,10 @@ LEAST_RANKED, MOST_RANKED = 3, 9
 MOST_QUALITIES = 6
 LONGEST_TEXT = 40_000  # characters of a demonstration or an edit
 LONGEST_LABEL, LONGEST_HINT = 40, 200  # characters
+LIVE_SOURCE = "live"  # of the prompts that conversations make
+LONGEST_TURN = 4_000  # characters
+MOST_EXCHANGES = 40  # in one conversation
+MOST_OVERLAP = 9  # judgments of one comparison
 SLUG = re.compile(r"[a-z][a-z0-9_]{0,29}")
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from annotation.views import answers, asking, bench, home, quality, tasks, worker
+from annotation.views import answers, asking, bench, home, live, quality, tasks, worker
 
 urlpatterns = [
     path("sw.js", worker.service_worker, name="service_worker"),
@@ -30,5 +30,14 @@ urlpatterns = [
     path("p/<slug:slug>/task-answers/<int:answer_id>/undo/", tasks.undo, name="task-undo"),
     path("p/<slug:slug>/questions/", asking.questions, name="questions"),
     path("p/<slug:slug>/questions/preview/", asking.preview, name="questions-preview"),
+    path("p/<slug:slug>/live/<int:batch_id>/", live.live, name="live"),
+    path("p/<slug:slug>/live/<int:batch_id>/begin/", live.begin, name="live-begin"),
+    path("p/<slug:slug>/conversations/<int:conversation_id>/", live.conversation, name="conversation"),
+    path("p/<slug:slug>/conversations/<int:conversation_id>/turn/", live.say, name="live-say"),
+    path("p/<slug:slug>/conversations/<int:conversation_id>/end/", live.end, name="live-end"),
+    path("p/<slug:slug>/exchanges/<int:exchange_id>/since/<int:phase>/", live.look, name="live-look"),
+    path("p/<slug:slug>/exchanges/<int:exchange_id>/judgment/", live.judge, name="live-judge"),
+    path("p/<slug:slug>/exchanges/<int:exchange_id>/undo/", live.undo, name="live-undo"),
+    path("p/<slug:slug>/exchanges/<int:exchange_id>/again/", live.again, name="live-again"),
     path("p/<slug:slug>/quality/", quality.quality, name="quality"),
 ]

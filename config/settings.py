@@ -254,6 +254,14 @@ SPECTACULAR_SETTINGS = {
 TARE_LEASE_SECONDS = env.number("TARE_LEASE_SECONDS", default=900, unit="seconds", least=30)
 TARE_RUN_LEASE_SECONDS = env.number("TARE_RUN_LEASE_SECONDS", default=60, unit="seconds", least=5)
 TARE_RUN_LIMIT_SECONDS = env.number("TARE_RUN_LIMIT_SECONDS", default=24 * 3600, unit="seconds", least=60)
+# of a live conversation: how long an answer may get, and how long a model nobody talks to stays in memory
+TARE_LIVE_TOKENS = env.number("TARE_LIVE_TOKENS", default=256, unit="tokens", least=16, most=8192)
+TARE_LIVE_IDLE_SECONDS = env.number("TARE_LIVE_IDLE_SECONDS", default=600, unit="seconds", least=10)
+TARE_HELP_LINE = env.text(
+    "TARE_HELP_LINE",
+    default="If something you read stays with you, talk to your lead or to somebody you trust. "
+    "In an emergency call your local emergency number.",
+)
 TARE_RUNS = VAR / "runs"
 TARE_EXPORTS = VAR / "snapshots"
 
@@ -262,6 +270,8 @@ BELLS = {
     "annotation_judgment": ["annotation.fold"],
     "annotation_batch": ["evaluation.advance"],
     "annotation_rendering": ["annotation.render"],
+    "annotation_conversation": ["training.converse"],
+    "annotation_exchange": ["training.converse"],
     "snapshots_snapshot": ["snapshots.build", "evaluation.advance"],
     "training_run": ["training.work", "evaluation.advance"],
     "evaluation_round": ["evaluation.advance"],
@@ -285,10 +295,10 @@ CELERY_TASK_SERIALIZER = "json"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
-# the pool of the gpu queue knows no limit; its task ends the learner itself
+# the pools of the gpu and generate queues know no limit; their tasks end their children themselves
 CELERY_TASK_TIME_LIMIT = 900
 CELERY_TASK_DEFAULT_QUEUE = "default"
-CELERY_TASK_ROUTES = {"training.work": {"queue": "gpu"}}
+CELERY_TASK_ROUTES = {"training.work": {"queue": "gpu"}, "training.converse": {"queue": "generate"}}
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 20

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,6 +17,8 @@ from annotation.models import (
     Assignment,
     Batch,
     Comparison,
+    Conversation,
+    Exchange,
     Judgment,
     Prompt,
     Response,
@@ -275,3 +278,48 @@ def implied(rater: User, comparison: Comparison, *, preference: int = 1, **more:
         created_at=now(),
         **more,
     )
+
+
+def live_batch(project: Project, *, kind: str = "live", name: str = "", is_sensitive: bool = False) -> Batch:
+    """A place for conversations."""
+    return annotation.open_live_batch(
+        project,
+        name=name or f"talk {next(_count)}",
+        guideline=guideline(project),
+        kind=kind,
+        instructions="Be curious.",
+        is_sensitive=is_sensitive,
+        by=user("", Role.LEAD, project=project),
+    )
+
+
+def conversation(person: User, batch: Batch) -> Conversation:
+    """The rater begins to talk, with their consent where it is asked for."""
+    return annotation.open_conversation(batch, rater=person, consents=True, now=now())
+
+
+def turn(conversation: Conversation, text: str = "") -> Exchange:
+    """What the rater says next."""
+    return annotation.say(conversation, text=text or f"Tell me {next(_count)}.", key=uuid.uuid4(), now=now())
+
+
+def offer(*texts: str, model_digest: str = "d" * 64) -> Exchange:
+    """A worker claims the turn that waits longest and answers it."""
+    claimed = annotation.claim_exchange(now=now())
+    assert claimed is not None
+    first, second = texts or (f"One answer {next(_count)}.", f"Another answer {next(_count)}.")
+    return annotation.offer_candidates(
+        claimed,
+        token=claimed.token,
+        model_digest=model_digest,
+        candidates=(annotation.Candidate(first), annotation.Candidate(second)),
+        rng=random.Random(next(_count)),
+        now=now(),
+    )
+
+
+def live_judgment(exchange: Exchange, *, preference: int = 2, seed: int = 1) -> Judgment:
+    """The rater judges what they were offered; `preference` is canonical."""
+    swapped = Assignment.objects.get(comparison=exchange.comparison_id, rater=exchange.conversation.rater_id).swapped
+    answer = annotation.Answer(shown=-preference if swapped else preference, seconds=20.0)
+    return annotation.judge_exchange(exchange, answer=answer, key=uuid.uuid4(), rng=random.Random(seed), now=now())

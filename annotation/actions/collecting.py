@@ -9,6 +9,7 @@ from django.db.models import Exists, OuterRef
 
 from annotation import queries
 from annotation.actions.rendering import enqueue_renderings
+from annotation.kinds import LIVE, RED_TEAM
 from annotation.models import Batch, Comparison, Prompt, Response, Slot, Task
 from annotation.rendering import digest
 from annotation.routing import starting_orders, swapped
@@ -133,10 +134,14 @@ def _prompts_of(project: Project, pairs: Sequence[tuple[int, int]]) -> dict[int,
 
 @transaction.atomic
 def close_finished_batches(*, now: datetime) -> int:
-    """Close every batch whose comparisons and tasks all have their answers. Returns how many were closed."""
+    """Close every batch whose comparisons and tasks all have their answers. Returns how many were closed.
+
+    Conversations go on until a lead closes their batch: between two turns nothing of it is open.
+    """
     waiting = Comparison.objects.filter(batch=OuterRef("pk"), is_open=True)
     tasks = Task.objects.filter(batch=OuterRef("pk"), is_open=True)
-    finished = Batch.objects.filter(closed_at=None).exclude(Exists(waiting)).exclude(Exists(tasks))
+    open_ended = Batch.objects.filter(closed_at=None).exclude(kind__in=[LIVE, RED_TEAM])
+    finished = open_ended.exclude(Exists(waiting)).exclude(Exists(tasks))
     return finished.update(closed_at=now)
 
 

@@ -106,6 +106,10 @@ class NothingLeft(Exception):
     """No comparison is open for this rater now."""
 
 
+class NeedsOptIn(Exception):
+    """The batch may hold distressing text, and the rater has not said that they want such work."""
+
+
 class AlreadyEnded(Exception):
     """The assignment was judged or skipped before."""
 

@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from annotation import queries
-from annotation.actions.lending import AlreadyEnded, MustReadFirst, NothingLeft, Paused, take_seat
+from annotation.actions.lending import AlreadyEnded, MustReadFirst, NeedsOptIn, NothingLeft, Paused, take_seat
 from annotation.kinds import EDIT, WORK, Work
 from annotation.models import Batch, Prompt, Response, Seat, Task, TaskAssignment, TaskResponse
 from annotation.routing import shuffle_seed
@@ -47,10 +47,6 @@ ORDER BY task.id LIMIT 1 FOR UPDATE OF task
 
 class BadTask(Exception):
     """The tasks are not what a batch of this kind is made of; the message says why. No batch was opened."""
-
-
-class NeedsOptIn(Exception):
-    """The batch may hold distressing content, and this rater did not opt in to any."""
 
 
 @transaction.atomic

@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from annotation.models.comparing import Comparison
-from annotation.models.work import Batch, Prompt
+from annotation.models.work import Batch, Prompt, Response
 from guidelines.models import GuidelineVersion
 from raters.models import Project, User
 
@@ -53,8 +53,21 @@ class Exchange(models.Model):
     conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="exchanges")
     number = models.PositiveSmallIntegerField()
     prompt = models.ForeignKey(Prompt, on_delete=models.PROTECT, related_name="+", help_text="All turns up to here.")
-    comparison = models.OneToOneField(
-        Comparison, null=True, blank=True, on_delete=models.PROTECT, related_name="exchange"
+    comparison = models.ForeignKey(
+        Comparison,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="exchanges",
+        help_text="Two raters who begin alike may be offered the same pair.",
+    )
+    went_on = models.ForeignKey(
+        Response,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="The better candidate, or the one that chance took of two alike.",
     )
     state = models.CharField(max_length=10, choices=State, default=State.WAITING)
     reason = models.CharField(max_length=240, blank=True)
@@ -72,6 +85,9 @@ class Exchange(models.Model):
             models.CheckConstraint(
                 condition=Q(state__in=["waiting", "failed"]) | Q(comparison__isnull=False),
                 name="an_offered_exchange_has_a_comparison",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="judged") | Q(went_on__isnull=False), name="a_judged_exchange_goes_on"
             ),
         ]
         indexes = [models.Index(fields=["id"], condition=Q(state="waiting"), name="exchanges_that_wait")]

@@ -23,6 +23,7 @@ from annotation.queries.earnings import EarningsPage, earnings_page, earnings_ro
 from annotation.queries.feedback import FeedbackPage, feedback_page, new_feedback
 from annotation.queries.home import HomePage, home_page
 from annotation.queries.listing import listed_judgments
+from annotation.queries.live import projects_in_conversation, prompts_of_rounds
 from annotation.queries.quality import QualityPage, quality_page
 from annotation.queries.rendering import html_of, is_version_known
 from annotation.queries.tasks import (
@@ -81,6 +82,8 @@ __all__ = [
     "original_of",
     "preview_of",
     "progress_of",
+    "projects_in_conversation",
+    "prompts_of_rounds",
     "quality_page",
     "questions_of",
     "reason_required",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from django.db.models import OuterRef, QuerySet, Subquery
 
-from annotation.kinds import IN_WORDS, SKIP_REASONS, Asks, canonical
+from annotation.kinds import IN_WORDS, PAIRWISE, SKIP_REASONS, Asks, canonical
 from annotation.models import Assignment, Judgment
 from annotation.queries.rendering import html_of
 from guidelines.models import Rule
@@ -118,10 +118,9 @@ class Undo:
 
 
 def assignments_of(rater: User, project: Project) -> QuerySet[Assignment]:
-    """The only assignments this rater may touch. Every door starts here."""
-    return Assignment.objects.filter(rater=rater, comparison__project=project).select_related(
-        "comparison__batch", "rater"
-    )
+    """The only assignments this rater may touch on the bench. Every door starts here."""
+    mine = Assignment.objects.filter(rater=rater, comparison__project=project, comparison__batch__kind=PAIRWISE)
+    return mine.select_related("comparison__batch", "rater")
 
 
 def judgments_of(rater: User, project: Project) -> QuerySet[Judgment]:
@@ -211,6 +210,7 @@ def progress_of(project: Project, rater: User, *, judged: int, skipped: int) -> 
     )
     names = {Assignment.State.JUDGED: "done", Assignment.State.SKIPPED: "skipped"}
     ticks = [names[Assignment.State(state)] for state, _ in reversed(recent[:done])]
+    ticks = ["done"] * (done - len(ticks)) + ticks  # other kinds of work count too
     ticks += ["current"] + ["todo"] * (SET_SIZE - len(ticks) - 1)
     pace = [seconds for state, seconds in recent if state == Assignment.State.JUDGED and seconds is not None]
     return Progress(done, SET_SIZE, tuple(ticks), _minutes(pace[:PACE_FROM], items=SET_SIZE - done))
@@ -228,13 +228,7 @@ def _minutes(seconds: Sequence[float], *, items: int) -> int | None:
 
 def undo_of(rater: User, project: Project) -> Undo | None:
     """The last answer or skip, as it stood on the screen, if it can be taken back: only that one can."""
-    last = (
-        assignments_of(rater, project)
-        .filter(comparison__batch__kind="pairwise")
-        .exclude(state=Assignment.State.OPEN)
-        .order_by("-ended_at")
-        .first()
-    )
+    last = assignments_of(rater, project).exclude(state=Assignment.State.OPEN).order_by("-ended_at").first()
     if last is None:
         return None
     if last.state == Assignment.State.SKIPPED:

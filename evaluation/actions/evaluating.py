@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from annotation.models import Prompt
+from annotation.queries import prompts_of_rounds
 from evaluation import queries
 from evaluation.actions.concluding import conclude
 from evaluation.actions.parts import StageFailed, is_done, model_of, part
@@ -44,7 +44,7 @@ def _answers(round: Round, name: str) -> Run:
             round.project,
             name=run_name,
             model=model,
-            prompts=Prompt.objects.filter(project=round.project, held_out=True).order_by("pk"),
+            prompts=prompts_of_rounds(round.project).filter(held_out=True).order_by("pk"),
             samples=config.evaluation_samples,
             temperature=temperature,
             seed=config.seed + SEEDS[name] + round.number,

@@ -9,6 +9,7 @@ import numpy as np
 
 from annotation.actions import BadPair, NotEnoughPanels, UnknownPrompt, open_batch, store_responses
 from annotation.models import Prompt
+from annotation.queries import prompts_of_rounds
 from annotation.routing import Candidate, choose_pairs
 from evaluation import queries
 from evaluation.actions.parts import StageFailed, is_done, model_of, part, train
@@ -36,7 +37,7 @@ def candidates(round: Round) -> bool:
             round.project,
             name=name,
             model=round.start,
-            prompts=Prompt.objects.filter(project=round.project).order_by("pk"),
+            prompts=prompts_of_rounds(round.project).order_by("pk"),
             samples=config.samples,
             temperature=config.temperature,
             seed=config.seed + round.number,

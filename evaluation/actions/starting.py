@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
-from annotation.models import Prompt
+from annotation.queries import prompts_of_rounds
 from evaluation import queries
 from evaluation.actions.parts import drop_failed
 from evaluation.actions.suites import SuiteChanged, load_suite
@@ -153,7 +153,7 @@ def _check_guideline(project: Project, guideline: Guideline) -> None:
 
 
 def _check_prompts(project: Project) -> None:
-    prompts = Prompt.objects.filter(project=project)
+    prompts = prompts_of_rounds(project)
     if not prompts.filter(held_out=False).exists():
         raise NoPrompts("The project has no prompts to train on. Import some first.")
     if not prompts.filter(held_out=True).exists():

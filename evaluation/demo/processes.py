@@ -1,7 +1,7 @@
 """All of Tare's processes for as long as the demo lasts: ``with Supervisor(port=8000) as site: ... site.url``.
 
-The same processes as docker-compose.yml runs, as children: web, worker, beat, relay, gpu. One that dies is started
-again; when this process ends, however it ends, they end too (training.tether asks the kernel for that).
+The same processes as docker-compose.yml runs, as children: web, worker, beat, relay, gpu, generate. One that dies
+is started again; when this process ends, however it ends, they end too (training.tether asks the kernel for that).
 """
 
 import fcntl
@@ -64,6 +64,7 @@ def commands(port: int) -> dict[str, list[str]]:
             name: [*worker, "--queues", "gpu", "--pool", "solo", "-O", "fair", "--hostname", f"{name}@%h"]
             for name in LEARNERS
         },
+        "generate": [*worker, "--queues", "generate", "--pool", "solo", "-O", "fair", "--hostname", "generate@%h"],
     }
 
 

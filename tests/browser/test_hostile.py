@@ -100,7 +100,7 @@ def test_on_the_bench_they_do_nothing_and_their_source_is_exact(
 ) -> None:
     """Two at a time, judged one after the other as a rater would, each source compared with what was stored."""
     ada = make.rater(project, "ada")
-    texts = list(Response.objects.order_by("pk"))[:500]
+    texts = list(Response.objects.order_by("pk"))[:502]
     pairs = [(left.pk, right.pk) for left, right in zip(texts[::2], texts[1::2], strict=False)]
     actions.open_batch(
         project,
@@ -113,12 +113,17 @@ def test_on_the_bench_they_do_nothing_and_their_source_is_exact(
     )
     page = visit_as(ada, RATE)
     dialogs: list[str] = []
-    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+
+    def dismiss(dialog: Dialog) -> None:
+        dialogs.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", dismiss)
     ready(page)
     page.clock.install()
     wrong, looked = [], 0
     while page.locator("#bench[data-assignment]").count():
-        lent = page.locator("#bench").get_attribute("data-assignment")
+        lent = page.locator("#bench").get_attribute("data-assignment") or ""
         page.evaluate(POKE)
         page.keyboard.press("v")
         shown = page.evaluate(SOURCES)
@@ -135,7 +140,7 @@ def test_on_the_bench_they_do_nothing_and_their_source_is_exact(
             settle(page)
             page.wait_for_selector("#bench[data-assignment], #bench[data-none]")
 
-    assert looked == 2 * len(pairs) == 500
+    assert looked == 2 * len(pairs) >= 500
     assert wrong == []
     assert dialogs == []
     assert page.locator(", ".join(f".prose {name}" for name in DEAD)).count() == 0

@@ -17,7 +17,7 @@ from evaluation.demo.processes import commands
 BASE = Path(settings.BASE_DIR)
 COMPOSE: dict[str, Any] = yaml.safe_load((BASE / "docker-compose.yml").read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]
-OURS = ("web", "worker", "relay", "beat", "gpu")
+OURS = ("web", "worker", "relay", "beat", "gpu", "generate")
 # what reads a variable that none of our files does
 READ_ELSEWHERE = {"REMAP_SIGTERM": "billiard.common"}
 

@@ -56,7 +56,7 @@ class TestSupervisor:
         """One start for several facts: it costs seconds."""
         with urllib.request.urlopen(f"{site.url}/healthz", timeout=5) as answer:  # noqa: S310  our own server
             assert answer.status == 200
-        assert set(pids(site)) == {"web", "worker", "beat", "relay", "gpu", "gpu-2"}
+        assert set(pids(site)) == {"web", "worker", "beat", "relay", "gpu", "gpu-2", "generate"}
 
         # no web process has loaded torch, nor opened a connection to Redis
         for pid in family(pids(site)["web"]):
@@ -107,7 +107,7 @@ class TestSupervisor:
             assert parent.stdout is not None
             started = [int(pid) for pid in parent.stdout.readline().split()]
             everyone = [pid for child in started for pid in family(child)]
-            assert len(started) == 6
+            assert len(started) == 7
             parent.kill()
         wait_until(lambda: not [pid for pid in everyone if lives(pid)])
 

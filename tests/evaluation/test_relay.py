@@ -20,7 +20,7 @@ EVERYTHING = {task for tasks in settings.BELLS.values() for task in tasks}
 def rung(client: redis.Redis) -> set[str]:
     """The tasks in the queues, taken out of them."""
     tasks = set()
-    for queue in ("default", "gpu"):
+    for queue in ("default", "gpu", "generate"):
         for message in client.lrange(queue, 0, -1):
             tasks.add(json.loads(message)["headers"]["task"])
         client.delete(queue)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from annotation.models import Demonstration as WrittenByAPerson
 from annotation.models import Prompt
+from annotation.queries import prompts_of_rounds
 from snapshots.queries import read_rows
 from snapshots.queries.files import NotReady
 from training import queries
@@ -126,7 +127,7 @@ def _demonstrations(run: Run, alive: Callable[[], object]) -> Iterator[Demonstra
 
 
 def _training_prompts(run: Run, alive: Callable[[], object]) -> Iterator[PromptRow]:
-    return _rows(Prompt.objects.filter(project_id=run.project_id, held_out=False), alive)
+    return _rows(prompts_of_rounds(run.project).filter(held_out=False), alive)
 
 
 def _asked_prompts(run: Run, alive: Callable[[], object]) -> Iterator[PromptRow]:

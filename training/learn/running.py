@@ -111,10 +111,10 @@ def _start(folder: Path, *, kind: str) -> Run[Any]:
         raise BadRecipe(f"{folder} is not a folder.")
     _clear(folder, kind=kind)
     recipe = _recipe(folder, kind=kind)
-    torch.set_num_threads(_threads())
+    torch.set_num_threads(threads())
     torch.manual_seed(recipe.seed)
     random.seed(recipe.seed)
-    return Run(folder, recipe, _device(), random.Random(recipe.seed))  # noqa: S311  (the dice of a training run)
+    return Run(folder, recipe, device(), random.Random(recipe.seed))  # noqa: S311  (the dice of a training run)
 
 
 def _products(kind: str) -> list[str]:
@@ -147,7 +147,7 @@ def _recipe(folder: Path, *, kind: str) -> Recipe:
     return recipe
 
 
-def _threads() -> int:
+def threads() -> int:
     """How many CPU threads torch may use."""
     asked = os.environ.get("TARE_LEARN_THREADS", "")
     if not asked:
@@ -157,7 +157,8 @@ def _threads() -> int:
     return int(asked)
 
 
-def _device() -> torch.device:
+def device() -> torch.device:
+    """Where the model goes: the GPU when there is one."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 

@@ -9,7 +9,7 @@ from training.queries.files import (
     scores_of,
 )
 from training.queries.lineage import Lineage, lineage_of
-from training.queries.pages import RunLive, RunPage, models_in, run_live, run_page, runs_in, runs_of
+from training.queries.pages import RunLive, RunPage, models_in, newest_policy, run_live, run_page, runs_in, runs_of
 
 __all__ = [
     "Lineage",
@@ -18,6 +18,7 @@ __all__ = [
     "first_responses",
     "lineage_of",
     "models_in",
+    "newest_policy",
     "predictions_of",
     "responses_of",
     "run_folder",

@@ -137,6 +137,11 @@ def models_in(project: Project) -> QuerySet[ModelVersion]:
     return ModelVersion.objects.filter(project=project)
 
 
+def newest_policy(project_id: int) -> ModelVersion | None:
+    """The policy that answers in live conversations now."""
+    return ModelVersion.objects.filter(project=project_id, kind=ModelVersion.Kind.POLICY).first()
+
+
 def runs_of(project: Project, *, page: str | int | None, now: datetime) -> Page[RunRow]:
     """One page of the list of runs."""
     runs = runs_in(project).select_related("snapshot", "start_from")

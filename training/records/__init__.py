@@ -21,6 +21,9 @@ outcome says why in a sentence; 143 ended by SIGTERM, no outcome; anything else 
     generate   prompts.jsonl (PromptRow)                responses.jsonl (ResponseRow)
     score      responses.jsonl (ScoreRequest)           scores.jsonl (ScoreRow)
 
+`converse` is no run: it loads a policy once, answers lines on stdin with lines on stdout (Ready first, then a
+TurnAnswer to each TurnRequest), and ends when stdin does.
+
 Paths inside a recipe are absolute, or relative to the run folder. A `messages` list holds
 {"role", "content"} dictionaries and ends with a user turn.
 """
@@ -44,6 +47,14 @@ from training.records.folders import (
     read_metrics,
     read_outcome,
     write_recipe,
+)
+from training.records.live import (
+    TOO_LONG,
+    Ready,
+    TurnAnswer,
+    TurnRequest,
+    read_line,
+    written_line,
 )
 from training.records.recipes import (
     RECIPES,
@@ -93,6 +104,7 @@ __all__ = [
     "RECIPE",
     "RECIPES",
     "ROLES",
+    "Ready",
     "Recipe",
     "ResponseRow",
     "RewardRecipe",
@@ -100,10 +112,14 @@ __all__ = [
     "ScoreRequest",
     "ScoreRow",
     "SftRecipe",
+    "TOO_LONG",
     "TextRow",
+    "TurnAnswer",
+    "TurnRequest",
     "digest_of",
     "file_hashes",
     "read_jsonl",
+    "read_line",
     "read_metrics",
     "read_outcome",
     "read_recipe",
@@ -111,4 +127,5 @@ __all__ = [
     "recipe_data",
     "write_jsonl",
     "write_recipe",
+    "written_line",
 ]

@@ -92,6 +92,9 @@ def _fits(value: Any, hint: Any) -> bool:
     """Whether JSON `value` is of type `hint`."""
     if hint == list[Message]:
         return _is_conversation(value)
+    if typing.get_origin(hint) is list:
+        inner = typing.get_args(hint)[0]
+        return isinstance(value, list) and all(_fits(entry, inner) for entry in value)
     if typing.get_origin(hint) is dict:
         inner = typing.get_args(hint)[1]
         return isinstance(value, dict) and all(_fits(entry, inner) for entry in value.values())
@@ -117,6 +120,8 @@ def _in_words(hint: Any) -> str:
     """A type as a reader would say it."""
     if hint == list[Message]:
         return 'a list of {"role", "content"}, with the roles ' + ", ".join(ROLES)
+    if typing.get_origin(hint) is list:
+        return f"a list, of {_in_words(typing.get_args(hint)[0])} each"
     if typing.get_origin(hint) is dict:
         return f"an object whose values are {_in_words(typing.get_args(hint)[1])}"
     return {int: "a whole number", float: "a number", str: "text", bool: "true or false"}.get(hint, "another value")
