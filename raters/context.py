@@ -21,6 +21,7 @@ def look(request: HttpRequest) -> dict[str, Any]:
     """
 
     def of_this_person() -> Preferences:
-        return queries.preferences_of(request.user) if request.user.is_authenticated else Preferences()
+        user = getattr(request, "user", None)  # a request that was refused at the gate has none
+        return queries.preferences_of(user) if user is not None and user.is_authenticated else Preferences()
 
     return {"look": SimpleLazyObject(of_this_person), "csrf_cookie": settings.CSRF_COOKIE_NAME}

@@ -88,7 +88,7 @@ def work(ada: Watcher, project: Project, rater: User, batch: Any) -> None:
     lent = actions.lend_task(project, rater=rater, batch=batch, now=timezone.now())
     said = make.content(lent)
     fields = {"text": said.text} if hasattr(said, "text") else {f"rank_{place}": str(place) for place in range(1, 5)}
-    answer = {**fields, "key": str(uuid.uuid4()), "seconds": "60", "unchanged": "yes"}
+    answer = {**fields, "key": str(uuid.uuid4()), "seconds": "60", "as_shown": "on"}
     assert ada.ask("post", f"tasks/{lent.pk}/answer/", data=answer).status_code in (200, 302, 303)
 
 

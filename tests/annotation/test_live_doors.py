@@ -234,10 +234,10 @@ class TestWaiting:
         browser.get(url(talk))  # the first click of a session is written down
         with django_assert_max_num_queries(4):
             browser.get(url(exchange, "since/0"), headers=HTMX)
-        with django_assert_max_num_queries(5):
+        with django_assert_max_num_queries(6):
             browser.get(url(talk), headers=HTMX)
         make.offer()
-        with django_assert_max_num_queries(6):
+        with django_assert_max_num_queries(8):
             browser.get(url(talk), headers=HTMX)
 
 

@@ -302,9 +302,9 @@ class TestTheBell:
 
 
 def heard() -> list[str]:
-    """What PostgreSQL told this connection since it was last asked."""
+    """What PostgreSQL told this connection of exchanges since it was last asked."""
     raw = connection.connection
     raw.poll()
-    names = [notice.payload for notice in raw.notifies]
+    names = [notice.payload for notice in raw.notifies if notice.payload == "annotation_exchange"]
     raw.notifies.clear()
     return names
