@@ -59,7 +59,7 @@ def _judge_everything(rater: User, project: Project) -> None:
     browser = Client()
     browser.force_login(rater)
     while browser.get(f"/p/{project.slug}/rate/").content.find(b"data-response") > 0:
-        lent = Assignment.objects.get(rater=rater, state=Assignment.State.OPEN)
+        lent = Assignment.objects.filter(rater=rater, state=Assignment.State.OPEN).earliest("pk")
         a, b = len(lent.comparison.response_a.text), len(lent.comparison.response_b.text)
         shown = (b > a) - (b < a)
         answer = {"preference": -shown if lent.swapped else shown, "key": uuid.uuid4(), "seconds": 5}

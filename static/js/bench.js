@@ -166,7 +166,8 @@
   function tick() {
     const now = performance.now();
     const active = !document.hidden && now - lastInput < IDLE_MS && !$("#paused").open && shown;
-    if (active) { activeMs += Math.min(now - lastTick, 2000); sittingMs += Math.min(now - lastTick, 2000); }
+    const passed = Math.min(Math.max(now - lastTick, 0), 2000); // a machine that slept is not a rater who read
+    if (active) { activeMs += passed; sittingMs += passed; }
     $(".time").toggleAttribute("data-still", !active);
     lastTick = now;
     const seconds = Math.floor(activeMs / 1000);

@@ -22,7 +22,7 @@ from training.models import ModelVersion, Run
 
 SCRIPT = {"X-Tare-Holds": "", "X-Tare-Ahead": "2"}
 # words that are only in what is hidden, and numbers that are only ids of hidden rows
-CANARIES = re.compile(rb"canary|gold|sampling|temperature|digest|is_known|7777\d\d\d|0\.8271", re.IGNORECASE)
+CANARIES = re.compile(rb"canary|gold|sampling|temperature|digest|is_known|7777000\d\d\d|0\.8271", re.IGNORECASE)
 IDS = ("annotation_response", "annotation_comparison", "annotation_slot", "training_modelversion")
 
 
@@ -47,7 +47,7 @@ def secrets(project: Project) -> User:
     """Everything a rater must not know, each with a canary in it. Returns the other rater."""
     with connection.cursor() as cursor:
         for table in IDS:
-            cursor.execute("SELECT setval(pg_get_serial_sequence(%s, 'id'), 7777000)", [table])
+            cursor.execute("SELECT setval(pg_get_serial_sequence(%s, 'id'), 7777000000)", [table])
     eve = make.rater(project, "evecanary")
     ModelVersion.objects.create(
         project=project, name="canary-policy", kind=ModelVersion.Kind.POLICY, digest="canarydigest", path="/canary"

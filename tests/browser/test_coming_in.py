@@ -46,6 +46,7 @@ def test_signing_out_ends_at_the_door(visit_as: Callable[..., Page], ada: User) 
     page = visit_as(ada, "/p/helpfulness/")
     page.click(".menu summary")
     page.click("text=Sign out")
+    expect(page.locator("[name=login]")).to_be_visible()
     page.goto(page.url.split("/accounts/")[0] + "/p/helpfulness/")
 
     expect(page.locator("[name=login]")).to_be_visible()
