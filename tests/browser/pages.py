@@ -30,8 +30,8 @@ QUESTION = guidelines.Question("Does padding count?", ("no", "yes"), answer=1, r
 class Stop:
     """One page: its name, who looks at it, and its address with names of `build` in braces.
 
-    Before anyone looks, `fills` are put into fields, `keys` are pressed, `clicks` is clicked, the controls `lacks` are taken out, and the form
-    `sends` is sent unchecked, whose answer has to be 422. `opens` is what is then to be seen.
+    Before anyone looks, `fills` are put into fields, `keys` are pressed, `clicks` is clicked, the controls `lacks` are
+    taken out, and the form `sends` is sent unchecked, whose answer has to be 422. `opens` is what is then to be seen.
     """
 
     name: str

@@ -75,7 +75,7 @@ def _history(project: Project, *, ada: User, rhea: User) -> int:
 
 
 def _hard_texts(project: Project) -> dict[str, object]:
-    """A batch for each kind of text: long ones, code after earlier turns, maths and tables, right to left, distressing."""
+    """A batch for each kind of text: long, code after earlier turns, maths and a table, right to left, distressing."""
     pairs = {
         "long": _compared(project, "Train or plane?", LONG + PADDING * 40, PADDING * 90),
         "code": _compared(project, TURNS[2], CODE, PADDING, before=TURNS[:2]),
