@@ -53,7 +53,7 @@ def test_home_judging_undo_a_change_an_edit_and_dark_pages(
 
     judgment = counted_judgments().get(assignment__isnull=False)  # the edit implies another
     assert (-judgment.preference if judgment.swapped else judgment.preference) == 1
-    assert Withdrawal.objects.count() == 1
+    assert Withdrawal.objects.count() == 2  # the answer that was undone, and the one that was changed
     assert Preferences.objects.get(user=ada).theme == "dark"
 
 
