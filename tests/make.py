@@ -100,9 +100,10 @@ def rater(project: Project, name: str = "") -> User:
     return person
 
 
-def prompt(project: Project, question: str = "", **more: Any) -> Prompt:
-    """A prompt of one user turn."""
-    messages = [{"role": "user", "content": question or f"What is {next(_count)}?"}]
+def prompt(project: Project, question: str = "", *, before: tuple[str, ...] = (), **more: Any) -> Prompt:
+    """A prompt of one user turn, after the turns `before`, which user and assistant take by turns."""
+    turns = (*before, question or f"What is {next(_count)}?")
+    messages = [{"role": ("user", "assistant")[place % 2], "content": turn} for place, turn in enumerate(turns)]
     new = annotation.NewPrompt(messages=messages, **more)
     return annotation.add_prompts(project, conversations=[new])[0]
 
@@ -136,6 +137,20 @@ def batch(
         overlap=overlap,
         split_panels=split_panels,
         rng=np.random.default_rng(1),
+    )
+
+
+def batch_of(project: Project, *pairs: tuple[Response, Response], name: str = "", **terms: Any) -> Batch:
+    """A batch of comparisons of these responses."""
+    return annotation.open_batch(
+        project,
+        name=name or f"batch {next(_count)}",
+        guideline=guideline(project),
+        pairs=[(first.pk, second.pk) for first, second in pairs],
+        overlap=1,
+        split_panels=False,
+        rng=np.random.default_rng(1),
+        **terms,
     )
 
 

@@ -394,7 +394,7 @@
     const form = event.target;
     if (!["judge", "skip-form", "undo-form"].includes(form.id)) return;
     event.preventDefault();
-    if (performance.now() - shownAt < GUARD_MS) return;
+    if (!booted || performance.now() - shownAt < GUARD_MS) return; // until then another card may take this one's place
     if (form.id === "undo-form") return void undo();
     tick();
     if (form.id === "skip-form") {
@@ -555,7 +555,8 @@
       $(".body", response).append(view);
     }
     prose.hidden = !open;
-    link.setAttribute("aria-pressed", String(!open));
+    link.textContent = open ? "Source" : "Rendered"; // a link is never pressed, so its words say what comes next
+    link.setAttribute("aria-label", `View ${open ? "source" : "rendered text"} of response ${response.dataset.side.toUpperCase()}`);
   }
   async function copy(button) {
     await navigator.clipboard.writeText(rawOf(button.closest(".resp"))).then(() => say("Copied."), () => say("This browser does not allow copying here."));
@@ -632,5 +633,6 @@
     active.postMessage({ keep: location.href, files: [...new Set(files)] });
     document.body.dataset.pageKept = "";
   }
-  boot();
+  let booted = false;
+  boot().finally(() => { booted = true; }); // a device that keeps nothing says so when an answer is sent
 })();
