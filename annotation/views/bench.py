@@ -193,6 +193,8 @@ def _ahead(request: HttpRequest) -> int:
 
 
 def _queue(request: HttpRequest, project: Project) -> actions.Queue:
+    # before lending: an answer that is stored from here on may be of a comparison that this page still shows
+    request.META["tare.opened_at"] = _at()
     return actions.lend_ahead(
         project, rater=person(request), ahead=_ahead(request), batch=_batch_in(request), now=timezone.now()
     )
@@ -281,7 +283,7 @@ def _frame(request: HttpRequest, project: Project, queue: actions.Queue) -> dict
         "undo": queries.undo_of(rater, project),
         "progress": queries.progress_of(project, rater, judged=queue.place.judged, skipped=queue.place.skipped),
         "batch": _batch_in(request),
-        "opened_at": _at(),
+        "opened_at": request.META["tare.opened_at"],
     }
 
 

@@ -23,6 +23,7 @@
   let shown = null; // id on the screen
   let shownAt = -GUARD_MS;
   let held = new Set(); // ids the server lent, answered or not
+  const parted = new Set(); // ids answered on this page: an answer of the server that was on its way may still name them
 
   // --- what the keys do: this table drives the keys, the sheet behind "?", and what is printed on the buttons ---------
   const press = (selector) => () => { const found = $(selector); if (found) { found.focus(); found.click(); } };
@@ -274,7 +275,7 @@
   }
   async function next() {
     const pending = await pendingIds();
-    queue = queue.filter((id) => !pending.has(id) && cards.has(id));
+    queue = queue.filter((id) => !pending.has(id) && !parted.has(id) && cards.has(id));
     if (queue.length) show(queue[0]); else nothingHere();
     await remember();
   }
@@ -300,7 +301,7 @@
       held = new Set(ids);
       lastBeat = performance.now();
       const pending = await pendingIds();
-      const ahead = ids.filter((id) => id !== shown && !pending.has(id) && cards.has(id));
+      const ahead = ids.filter((id) => id !== shown && !pending.has(id) && !parted.has(id) && cards.has(id));
       queue = shown ? [shown, ...ahead] : ahead;
       if (!(await outbox.waiting()).length) $("#progress").replaceChildren(parse(order.innerHTML));
       if (!shown) { if (queue.length) show(queue[0]); else if (empty && !$("#bench").hasAttribute("data-none")) nothingHere(); }
@@ -382,6 +383,7 @@
       busy(false);
       return;
     }
+    parted.add(shown);
     dropDraft(shown);
     step(1, state);
     await next();
@@ -429,6 +431,7 @@
     }
     if (op.draft) localStorage.setItem(draftName(op.assignment), op.draft);
     cards.set(op.assignment, html);
+    parted.delete(op.assignment);
     queue = [op.assignment, ...queue.filter((id) => id !== op.assignment)];
     step(-1);
     show(op.assignment);
@@ -449,7 +452,7 @@
       form.remove();
       const id = Number($("template[data-card]", parse(text))?.dataset.card ?? 0);
       const before = shown;
-      if (id && answer.ok) shown = null;
+      if (id && answer.ok) { shown = null; parted.delete(id); }
       await take(text);
       if (id && answer.ok) { queue = [id, ...queue.filter((each) => each !== id), ...(before && before !== id ? [before] : [])].filter((each, at, list) => list.indexOf(each) === at); show(id); say("Undone. It is as you left it."); }
     });
@@ -489,6 +492,7 @@
     const card = $("template[data-card]", parse(html));
     if (!card) return;
     cards.set(op.assignment, card.innerHTML);
+    parted.delete(op.assignment);
     queue = [op.assignment, ...queue.filter((id) => id !== op.assignment)];
     if (last?.op.seq === op.seq) last = null;
     step(-1);

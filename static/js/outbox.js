@@ -95,10 +95,12 @@ const outbox = (() => {
     again = setTimeout(flush, ms);
   }
   async function sendOne(op, headers) {
-    await within("ops", "readwrite", async (store) => {
+    const here = await within("ops", "readwrite", async (store) => {
       const row = await store.get(op.seq);
       if (row) await store.put({ ...row, attempted: true });
+      return Boolean(row);
     });
+    if (!here) return null; // taken back a moment ago
     const form = { "Content-Type": "application/x-www-form-urlencoded", ...(op.kind === "judge" ? { "Idempotency-Key": op.key } : {}) };
     let answer;
     let text;
@@ -125,6 +127,7 @@ const outbox = (() => {
       const op = ops[0];
       const headers = { "X-Tare-Holds": "", "X-Tare-Ahead": "1", ...(api.headers?.(ops) ?? {}) };
       const outcome = await sendOne(op, headers);
+      if (!outcome) continue;
       if (outcome.state === "away" || outcome.state === "signed-out") {
         tell("stuck", { op, waiting: ops.length, ...outcome });
         if (outcome.state === "away") retryIn(outcome.after || Math.min(30_000, 1000 * 2 ** retries++));
