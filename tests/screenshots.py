@@ -110,7 +110,7 @@ def _shots_of_rater(cast: Cast, *, guideline: int) -> list[Shot]:
         Shot("guideline", f"{home}guidelines/{guideline}/", rater),
         Shot("compare", f"{home}rate/", rater, keys="2"),
         Shot("compare-drawer", f"{home}rate/", rater, keys="g", opens="#drawer [data-rule]"),
-        Shot("compare-details", f"{home}rate/", rater, keys="qn", opens="#rationale"),
+        Shot("compare-details", f"{home}rate/", rater, keys="n", opens="#rationale"),
         *(Shot(batch.kind, f"{home}work/{batch.pk}/", rater) for batch in batches),
         Shot("answers", f"{home}answers/", rater),
         Shot("answer", f"{home}answers/{newest.pk}/", rater),

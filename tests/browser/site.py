@@ -76,7 +76,7 @@ def _history(project: Project, *, ada: User, rhea: User) -> int:
 
 def _hard_texts(project: Project) -> dict[str, object]:
     """A batch for each kind of text: long, code after earlier turns, maths and a table, right to left, distressing."""
-    pairs = {
+    pairs: dict[str, object] = {
         "long": _compared(project, "Train or plane?", LONG + PADDING * 40, PADDING * 90),
         "code": _compared(project, TURNS[2], CODE, PADDING, before=TURNS[:2]),
         "maths": _compared(project, "Does 0.999… equal 1?", MATHS, HIDDEN),
