@@ -59,8 +59,7 @@ class Watch:
         is_connecting = connection.status == extensions.STATUS_SETUP
         deadline = self._clock() + (CONNECT_SECONDS if is_connecting else STATEMENT_SECONDS)
         while (wanted := connection.poll()) != extensions.POLL_OK:
-            patience = CONNECT_SECONDS if is_connecting else SILENT_SECONDS
-            while not _is_ready(connection.fileno(), wanted, seconds=min(patience, deadline - self._clock())):
+            while not _is_ready(connection.fileno(), wanted, seconds=min(SILENT_SECONDS, deadline - self._clock())):
                 self._look_after(connection.fileno(), late=self._clock() >= deadline)
 
     def _refuse_while_away(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import wraps
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, cast
+from typing import TYPE_CHECKING, ParamSpec, cast
 
 from django.db import OperationalError
 from django.http import Http404, HttpRequest
@@ -35,9 +35,7 @@ def project_or_404(request: HttpRequest, slug: str, *roles: str) -> Project:
     return project
 
 
-def again_if_undone(
-    door: Callable[Concatenate[HttpRequest, P], HttpResponse],
-) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+def again_if_undone(door: Callable[P, HttpResponse]) -> Callable[P, HttpResponse]:
     """Walk once more through a door whose transaction the database undid in favour of another's.
 
     Only for doors that change nothing before that transaction and may be walked through twice. The second time the
@@ -45,12 +43,12 @@ def again_if_undone(
     """
 
     @wraps(door)
-    def answer(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def answer(*args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         try:
-            return door(request, *args, **kwargs)
+            return door(*args, **kwargs)
         except OperationalError as failure:
             if getattr(failure.__cause__, "pgcode", None) not in UNDONE:
                 raise
-        return door(request, *args, **kwargs)
+        return door(*args, **kwargs)
 
     return answer

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from tests.chaos.storm import Hand
     from tests.chaos.world import World
 
 CLIENTS = 16
@@ -106,6 +107,7 @@ def _weather(var: Path, asked: Asked) -> dict[str, object]:
     log = var / "clients.jsonl"
     with site:
         world = build(raters=CLIENTS, comparisons=asked.comparisons)
+        assert settings.TARE_ENGINES is not None  # no address was given, so they are ours
         hand = Hand(site, settings.TARE_ENGINES, rng=random.Random(f"hand {asked.seed}"))
         with Proxy(site.port, share=CUT, rng=random.Random(f"proxy {asked.seed}")) as proxy:
             _rage(world, hand, log, port=proxy.port, asked=asked)
@@ -128,12 +130,11 @@ def _weather(var: Path, asked: Asked) -> dict[str, object]:
     }
 
 
-def _rage(world: World, hand: object, log: Path, *, port: int, asked: Asked) -> None:
+def _rage(world: World, hand: Hand, log: Path, *, port: int, asked: Asked) -> None:
     """Sixteen raters, one hand, and a trickle of texts to render."""
     from tests.chaos.clients import Client, Log
-    from tests.chaos.storm import Hand, plan
+    from tests.chaos.storm import plan
 
-    assert isinstance(hand, Hand)
     enough, written = threading.Event(), Log(log)
     clients = [
         Client(
