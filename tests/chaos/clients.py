@@ -43,11 +43,12 @@ class Log:
     def __init__(self, path: Path) -> None:
         self._file: TextIO = path.open("w")
         self._lock = threading.Lock()
+        self._began = time.monotonic()
 
     def write(self, what: str, **more: object) -> None:
         """One line, out of our hands before this returns."""
         with self._lock:
-            self._file.write(json.dumps({"what": what, **more}) + "\n")
+            self._file.write(json.dumps({"what": what, "at": round(time.monotonic() - self._began, 2), **more}) + "\n")
             self._file.flush()
 
 
@@ -56,7 +57,7 @@ def read_log(path: Path) -> tuple[list[Sent], frozenset[str], Counter[str], floa
     sent, acknowledged, faults, longest = [], set(), Counter[str](), 0.0
     for line in path.read_text().splitlines():
         row = json.loads(line)
-        what = row.pop("what")
+        what, _ = row.pop("what"), row.pop("at")
         if what == "sent":
             sent.append(Sent(**row))
         elif what == "acknowledged":
