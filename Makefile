@@ -2,6 +2,7 @@
 #   make demo               one round of the loop, then the site         (ARGS="--rounds 2" and the like)
 #   make test               the tests                                    (ARGS="tests/annotation -k lease" and the like)
 #   make check              everything a change must pass
+#   make chaos              raters at work while everything is killed (DURATION=60 SEED=1)
 #   make bench NAME=lending one measurement; prints one JSON line last
 #   make stop               end the embedded PostgreSQL and Redis
 
@@ -12,7 +13,10 @@ ARGS ?=
 QUIET_CORES := OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false
 CHECKING := DJANGO_SETTINGS_MODULE=config.test_settings
 
-.PHONY: setup demo test check bench screenshots stop locks
+DURATION ?= 60
+SEED ?= 1
+
+.PHONY: setup demo test check chaos bench screenshots stop locks
 
 setup: .venv/installed
 
@@ -44,6 +48,9 @@ check: setup
 bench: setup
 	@test -n "$(NAME)" || { echo "Say which: make bench NAME=..., one of" $(basename $(notdir $(filter-out %/__init__.py,$(wildcard benchmarks/*.py)))); exit 2; }
 	$(QUIET_CORES) $(PYTHON) -m benchmarks.$(NAME) $(ARGS)
+
+chaos: setup
+	$(QUIET_CORES) $(PYTHON) -m tests.chaos --duration $(DURATION) --seed $(SEED) $(ARGS)
 
 screenshots: setup
 	$(PYTHON) -m tests.screenshots $(ARGS)

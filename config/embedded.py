@@ -72,6 +72,17 @@ class Engines:
         place = self._remembered()
         return {name: bool(place and self._server(name, place).is_running()) for name in self.wanted}
 
+    def answering(self) -> dict[str, bool]:
+        """Which of the two serve; starts neither."""
+        place = self._remembered()
+        return {name: bool(place and self._server(name, place).answers()) for name in self.wanted}
+
+    def pids(self) -> dict[str, int]:
+        """The first process of each that is up."""
+        place = self._remembered()
+        found = {name: self._server(name, place).pid() for name in self.wanted} if place else {}
+        return {name: pid for name, pid in found.items() if pid is not None}
+
     def start(self) -> None:
         """Both up and answering; what runs already stays as it is."""
         for name in self.wanted:

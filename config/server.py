@@ -161,7 +161,7 @@ class Server:
         for farewell in self.farewells:
             if not self.is_running():
                 return
-            if (pid := self._pid()) is not None:
+            if (pid := self.pid()) is not None:
                 with suppress(ProcessLookupError):
                     os.kill(pid, farewell)
             self._wait_for_silence(patience)
@@ -194,7 +194,7 @@ class Server:
     def _pid_file(self) -> Path:
         return self.home / f"{self.name}.pid"
 
-    def _pid(self) -> int | None:
+    def pid(self) -> int | None:
         """The server's process, unless another one has got its number since."""
         with suppress(FileNotFoundError, ValueError):
             pid, started_at = self._pid_file.read_text().split()

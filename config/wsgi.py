@@ -8,4 +8,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 from django.core.wsgi import get_wsgi_application  # noqa: E402  the settings read the two lines above
 
+from config import deadline  # noqa: E402
+
+deadline.install()
 application = get_wsgi_application()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import re
+import sys
 import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -14,9 +15,10 @@ from urllib.parse import quote
 
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
-from django.db import DataError, IntegrityError, InterfaceError, OperationalError
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, OperationalError
 from django.db.models import ProtectedError, RestrictedError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
+from django.template import loader
 from django.views import defaults
 from rest_framework import exceptions, serializers
 from rest_framework.response import Response
@@ -44,6 +46,8 @@ TITLES = {
     500: ("server-error", "Something went wrong here"),
     503: ("unavailable", "This is not available for a moment"),
 }
+AWAY = "The database is busy or restarting. Try again."
+RETRY_AFTER = {"Retry-After": "2"}  # seconds
 _OUR_KIND_OF_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
@@ -129,9 +133,25 @@ def _from_database(problem: Exception) -> _Answer | None:
         return 409, "This contradicts something that is there already.", {}, {}
     if isinstance(problem, DataError):
         return 400, "A value here does not fit the field it is for.", {}, {}
-    if isinstance(problem, OperationalError | InterfaceError):
-        return 503, "The database is busy or restarting. Try again.", {}, {"Retry-After": "5"}
+    if database_is_away(problem):
+        return 503, AWAY, {}, RETRY_AFTER
     return None
+
+
+def database_is_away(problem: BaseException | None) -> bool:
+    """Did this happen because the database is away, restarting, or too busy to answer in time?
+
+    Looks at what led to it, too: a session that cannot be saved is reported as one that somebody has deleted.
+    """
+    while problem is not None:
+        if isinstance(problem, OperationalError | InterfaceError):
+            return True
+        # what the driver says when a connection ends in the middle of an answer; Django raises this class by itself,
+        # with no cause, for other reasons
+        if type(problem) is DatabaseError and problem.__cause__ is not None:
+            return True
+        problem = problem.__cause__ or problem.__context__
+    return False
 
 
 def _from_input(problem: Exception) -> _Answer | None:
@@ -188,12 +208,25 @@ def _plain(request: HttpRequest, status: int, detail: str) -> JsonResponse:
     return JsonResponse(data, status=status, content_type=MEDIA_TYPE, headers={"X-Request-ID": data["request_id"]})
 
 
+def _away(request: HttpRequest) -> HttpResponse:
+    """503, from a page that needs no database itself."""
+    if _is_api(request):
+        answer: HttpResponse = _plain(request, 503, AWAY)
+    else:
+        answer = HttpResponse(loader.render_to_string("503.html"), status=503)
+    for name, value in RETRY_AFTER.items():
+        answer.headers[name] = value
+    return answer
+
+
 def _is_api(request: HttpRequest) -> bool:
     return request.path.startswith("/api/")
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler400."""
+    if database_is_away(exception):
+        return _away(request)
     if not _is_api(request):
         return defaults.bad_request(request, exception)
     too_big = isinstance(exception, RequestDataTooBig)
@@ -215,7 +248,13 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's handler500. What failed is in the log, under the request's id; the client learns only the id."""
+    """Django's handler500, for views and middleware alike.
+
+    What failed is in the log, under the request's id; the client learns only the id. It is 503 when the database is
+    away: then trying again helps.
+    """
+    if database_is_away(sys.exc_info()[1]):
+        return _away(request)
     if not _is_api(request):
         return defaults.server_error(request)
     log.error("request %s failed", request_id_of(request), exc_info=True)

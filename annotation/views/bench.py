@@ -20,7 +20,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from annotation import actions, queries
 from annotation.forms import JudgmentForm, SkipForm, UndoForm, draft_of, initial_of
 from annotation.models import Assignment
-from raters.doors import person, project_or_404
+from raters.doors import again_if_undone, person, project_or_404
 from raters.models import Project, Role
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ def cards(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require_POST
 @login_required
+@again_if_undone
 def submit(request: HttpRequest, slug: str, assignment_id: int) -> HttpResponse:
     """Take a judgment; a browser with script gets the next card, already leased."""
     project = project_or_404(request, slug, Role.RATER)
@@ -93,6 +94,7 @@ def submit(request: HttpRequest, slug: str, assignment_id: int) -> HttpResponse:
 
 @require_POST
 @login_required
+@again_if_undone
 def skip(request: HttpRequest, slug: str, assignment_id: int) -> HttpResponse:
     """Hand a comparison back unjudged."""
     project = project_or_404(request, slug, Role.RATER)
@@ -111,6 +113,7 @@ def skip(request: HttpRequest, slug: str, assignment_id: int) -> HttpResponse:
 
 @require_POST
 @login_required
+@again_if_undone
 def undo(request: HttpRequest, slug: str, assignment_id: int) -> HttpResponse:
     """Take the last answer back and show its comparison again, as it stood."""
     project = project_or_404(request, slug, Role.RATER)
