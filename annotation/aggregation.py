@@ -127,7 +127,7 @@ def chance_of_lead(leading: int, second: int) -> float:
     0.875, three to one 0.8125. It takes all raters to be alike, and says nothing of whether most of them are right.
     """
     tosses = leading + second + 1
-    return sum(math.comb(tosses, heads) for heads in range(leading + 1)) / 2**tosses
+    return sum(math.comb(tosses, heads) for heads in range(leading + 1)) / (1 << tosses)
 
 
 def wanted_slots(preferences: Sequence[int], *, rules: StoppingRule) -> int:

@@ -83,6 +83,7 @@ def hold_adaptive_batches() -> dict[int, StoppingRule]:
     return {
         pk: StoppingRule(least=least, most=most, certain=certain)
         for pk, least, most, certain in held.values_list("pk", "overlap_least", "overlap_most", "overlap_certain")
+        if least is not None and most is not None and certain is not None
     }
 
 
