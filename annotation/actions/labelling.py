@@ -62,7 +62,7 @@ def fold_labels(*, now: datetime, limit: int = 500) -> int:
     )
     Label.objects.filter(comparison__in=set(due) - labels.keys()).delete()
     if rules:
-        follow_labels(due, rules=rules, counted=counted, settled=verdicts.keys())
+        follow_labels(due, rules=rules, counted=counted, settled=verdicts.keys(), now=now)
     Comparison.objects.filter(pk__in=due).update(label_due=False)
     return len(due)
 

@@ -19,6 +19,7 @@ from annotation.routing import swapped
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+    from datetime import datetime
 
 PANELS = 2
 
@@ -51,14 +52,15 @@ class Places:
         """Whether every panel has filled its share of the wanted slots."""
         return all(filled >= wanted // self.panels for filled in self.filled.values())
 
-    def further(self, comparison: Comparison, *, wanted: int) -> list[Slot]:
-        """Slots after those there are, up to the wanted number: sides and panels go on in turn."""
+    def further(self, comparison: Comparison, *, wanted: int, now: datetime) -> list[Slot]:
+        """Slots after those there are, up to the wanted number: sides and panels go on in turn. Free since `now`."""
         return [
             Slot(
                 comparison=comparison,
                 number=number,
                 swapped=swapped(number, starts_swapped=self.starts_swapped),
                 panel=None if None in self.filled else (number - 1) % PANELS,
+                leased_until=now,
             )
             for number in range(self.count + 1, wanted + 1)
         ]
@@ -93,6 +95,7 @@ def follow_labels(
     rules: Mapping[int, StoppingRule],
     counted: Mapping[int, Sequence[int]],
     settled: Collection[int],
+    now: datetime,
 ) -> None:
     """Close or widen the comparisons among `due` whose batch has a rule, inside the transaction that locked them.
 
@@ -103,19 +106,36 @@ def follow_labels(
     comparisons = list(adaptive.only("pk", "batch_id", "overlap", "is_open"))
     places = _places_of([comparison.pk for comparison in comparisons])
     changed: list[Comparison] = []
+    opened: list[int] = []
     further: list[Slot] = []
     for comparison in comparisons:
         there = places[comparison.pk]
         judgments = wanted_slots(counted.get(comparison.pk, ()), rules=rules[comparison.batch_id])
         wanted = 0 if comparison.pk in settled else there.wanted(judgments)
         before = (comparison.overlap, comparison.is_open)
-        further += there.further(comparison, wanted=wanted)
+        further += there.further(comparison, wanted=wanted, now=now)
         comparison.overlap = max(comparison.overlap, wanted)
         comparison.is_open = not there.are_enough(wanted)
         if before != (comparison.overlap, comparison.is_open):
             changed.append(comparison)
+        if comparison.is_open and not before[1]:
+            opened.append(comparison.pk)
+    freed(opened, now=now)
     Slot.objects.bulk_create(further)
     Comparison.objects.bulk_update(changed, ["overlap", "is_open"])
+
+
+def freed(comparisons: Sequence[int], *, now: datetime) -> None:
+    """Say of the slots that nobody was ever lent, in comparisons that open again, that they are free since `now`.
+
+    Raters who have gone past these comparisons would not come by them again; a slot given back they find. One that is
+    being filled at this moment is left alone: to wait for it here would be against the order of locks.
+    """
+    if not comparisons:
+        return
+    never_lent = Slot.objects.filter(comparison__in=comparisons, filled_at=None, rater=None, leased_until=None)
+    free = list(never_lent.select_for_update(skip_locked=True).order_by("pk").values_list("pk", flat=True))
+    Slot.objects.filter(pk__in=free).update(leased_until=now)
 
 
 def _places_of(comparisons: Sequence[int]) -> dict[int, Places]:

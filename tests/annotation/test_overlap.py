@@ -2,52 +2,24 @@
 
 from __future__ import annotations
 
-import threading
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, connection
+from django.db import IntegrityError
 
 from annotation import actions
-from annotation.actions import slots
-from annotation.aggregation import StoppingRule, wanted_slots
-from annotation.models import Assignment, Batch, Comparison, Judgment, Label, Slot
+from annotation.aggregation import StoppingRule
+from annotation.models import Batch, Comparison, Judgment, Label, Slot
 from annotation.tasks import fold
 from evaluation.models import Round
 from evaluation.queries.stages import Standing as RoundStanding
 from raters.models import Project, Standing, User
 from tests import make
+from tests.annotation.overlap import RULE, adaptive, judged, label, places
 from tests.evaluation import paper
-
-RULE = StoppingRule(least=2, most=7, certain=0.85)
-
-
-def adaptive(project: Project, *, overlap: int = 2, rule: StoppingRule = RULE, **more: Any) -> Comparison:
-    return make.comparison(project, overlap=overlap, adaptive=rule, **more)
-
-
-def judged(project: Project, *preferences: int) -> list[Judgment]:
-    """Each by a rater who comes new; the label follows each."""
-    given = []
-    for preference in preferences:
-        given.append(make.judgment(make.rater(project), project, preference=preference))
-        label()
-    return given
-
-
-def label() -> None:
-    actions.fold_labels(now=make.now())
-
-
-def places(comparison: Comparison) -> tuple[int, int, bool]:
-    """How many slots there are, how many are filled, and whether the comparison is lent."""
-    comparison.refresh_from_db()
-    assert comparison.slots.count() == comparison.overlap
-    assert comparison.slots.exclude(filled_at=None).count() == comparison.filled
-    return comparison.overlap, comparison.filled, comparison.is_open
 
 
 class TestFollowingTheLabel:
@@ -105,6 +77,21 @@ class TestFollowingTheLabel:
         judged(project, 1)
         assert places(comparison) == (5, 3, True)
 
+    def test_places_that_open_are_known_to_be_free_since_then(self, project: Project) -> None:
+        """Raters who went past a comparison find what was given back, not what was never lent."""
+        comparison = adaptive(project, overlap=3)
+        first, _ = judged(project, 1, 1)
+        assert places(comparison) == (3, 2, False)
+        assert comparison.slots.get(number=3).leased_until is None
+
+        actions.revise_judgment(first, answer=actions.Answer(shown=0), key=uuid.uuid4(), now=make.now())
+        opened_at = make.now()
+        actions.fold_labels(now=opened_at)
+
+        assert places(comparison) == (5, 2, True)
+        free = comparison.slots.filter(filled_at=None)
+        assert list(free.order_by("number").values_list("rater", "leased_until")) == [(None, opened_at)] * 3
+
     def test_sides_go_on_in_turn(self, project: Project) -> None:
         comparisons = list(make.batch(project, comparisons=2, overlap=2, adaptive=RULE).comparisons.all())
         for rater in (make.rater(project), make.rater(project)):
@@ -123,7 +110,7 @@ class TestFollowingTheLabel:
         for _ in range(12):
             make.judgment(one, project, preference=1)
             make.judgment(other, project, preference=-1)
-        with django_assert_max_num_queries(14):
+        with django_assert_max_num_queries(15):
             label()
         assert Comparison.objects.filter(overlap=5, is_open=True).count() == 12
 
@@ -272,124 +259,6 @@ class TestRefusals:
         batch = make.batch(project)
         with pytest.raises(IntegrityError, match="adaptive_overlap_is_whole"):
             Batch.objects.filter(pk=batch.pk).update(**columns)
-
-
-@pytest.mark.django_db(transaction=True)
-class TestRaces:
-    """Each was seen to fail with its lock removed: the first without the FOR NO KEY UPDATE on comparisons in
-    fold_labels, where the judgment is counted meanwhile, and its label never made; the second without the one in
-    hold_adaptive_batches, where places are opened in a batch that is closed; the third without close_finished_batches
-    looking again at the batches it holds."""
-
-    def test_a_judgment_waits_for_the_label_that_is_being_made(
-        self, project: Project, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        comparison = adaptive(project, rule=StoppingRule(least=2, most=7, certain=0.8))
-        make.judgment(make.rater(project), project, preference=1)
-        lent = make.assignment(make.rater(project), project)
-        shown = 1 if lent.swapped else -1
-
-        def submit() -> None:
-            actions.submit_judgment(lent, answer=actions.Answer(shown=shown), key=uuid.uuid4(), now=make.now())
-
-        waited = _while_labelling(monkeypatch, submit)
-        comparison.refresh_from_db()
-
-        assert waited
-        assert (comparison.filled, comparison.is_open, comparison.label_due) == (2, False, True)
-        label()
-        assert places(comparison) == (4, 2, True)
-
-    def test_a_lead_who_closes_waits_and_closes_what_was_opened(
-        self, project: Project, cleo: User, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        comparison = adaptive(project)
-        for preference in (1, -1):
-            make.judgment(make.rater(project), project, preference=preference)
-
-        waited = _while_labelling(monkeypatch, lambda: actions.close_batch(comparison.batch, by=cleo, now=make.now()))
-
-        assert waited
-        assert places(comparison) == (5, 2, False)
-
-    def test_a_batch_is_not_closed_over_places_that_are_being_opened(
-        self, project: Project, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        comparison = adaptive(project)
-        first, _ = judged(project, 1, 1)
-
-        def change_and_label() -> None:
-            actions.revise_judgment(first, answer=actions.Answer(shown=0), key=uuid.uuid4(), now=make.now())
-            label()
-
-        _before_holding(monkeypatch, change_and_label)
-        actions.close_finished_batches(now=make.now())
-
-        comparison.batch.refresh_from_db()
-        assert places(comparison) == (5, 2, True)
-        assert comparison.batch.closed_at is None
-
-    def test_lending_does_not_wait_for_labels(self, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-        comparison = adaptive(project, overlap=5)
-        make.judgment(make.rater(project), project)
-        other = make.rater(project)
-
-        waited = _while_labelling(monkeypatch, lambda: make.assignment(other, project))
-
-        assert not waited
-        assert Assignment.objects.get(rater=other).comparison == comparison
-
-
-def _while_labelling(monkeypatch: pytest.MonkeyPatch, deed: Callable[[], object]) -> bool:
-    """Make labels, and do the deed elsewhere once the comparisons are held. Whether it had to wait for the end."""
-    done = threading.Event()
-    failed: list[BaseException] = []
-
-    def elsewhere() -> None:
-        try:
-            deed()
-        except BaseException as failure:
-            failed.append(failure)
-            raise
-        finally:
-            connection.close()
-            done.set()
-
-    worker = threading.Thread(target=elsewhere)
-    early: list[bool] = []
-
-    def slowly(preferences: Sequence[int], *, rules: StoppingRule) -> int:
-        worker.start()
-        early.append(done.wait(0.7))
-        return wanted_slots(preferences, rules=rules)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(slots, "wanted_slots", slowly)
-        label()
-    worker.join(timeout=10)
-    assert done.is_set()
-    assert not failed
-    return early == [False]
-
-
-def _before_holding(monkeypatch: pytest.MonkeyPatch, deed: Callable[[], object]) -> None:
-    """Do the deed elsewhere when a batch has been found to be finished, and before it is held."""
-    hold = Batch.objects.select_for_update
-
-    def first(**how: Any) -> Any:
-        if worker.ident is None:
-            worker.start()
-            worker.join(timeout=10)
-        return hold(**how)
-
-    def elsewhere() -> None:
-        try:
-            deed()
-        finally:
-            connection.close()
-
-    worker = threading.Thread(target=elsewhere)
-    monkeypatch.setattr(Batch.objects, "select_for_update", first)
 
 
 def test_a_further_slot_is_never_a_second_one_of_a_number(project: Project) -> None:

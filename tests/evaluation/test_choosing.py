@@ -69,7 +69,7 @@ class TestUncertainHalf:
         assert not Run.objects.filter(name="r1-score-candidates").exists()
 
     def test_asks_the_reward_model_of_the_round_before(self, start: Start, project: Project) -> None:
-        """It can tell all samples apart but the first two: those are compared at every training prompt."""
+        """It can tell all samples apart but the first two: half of the training pairs are of those."""
         script = paper.Script(answer=numbered, score=by_number)
         paper.walk(start(config=settings(pairing="uncertain-half", pairs=12)), script)
         round = actions.start_next_round(project, by=None, now=make.now())
@@ -88,8 +88,7 @@ class TestUncertainHalf:
         assert round.batch is not None
         training = round.batch.comparisons.filter(prompt__held_out=False).select_related("response_a", "response_b")
         closest = [row for row in training if {row.response_a.text[-1], row.response_b.text[-1]} == {"0", "1"}]
-        assert training.count() == 12
-        assert {row.prompt_id for row in closest} == {row.prompt_id for row in training}
+        assert (training.count(), len(closest)) == (12, 6)  # chance alone makes one pair in 28 of the two
 
 
 def numbered(model: str, question: str, sample: int) -> str:
