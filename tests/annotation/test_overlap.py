@@ -89,8 +89,8 @@ class TestFollowingTheLabel:
         actions.fold_labels(now=opened_at)
 
         assert places(comparison) == (5, 2, True)
-        free = comparison.slots.filter(filled_at=None)
-        assert list(free.order_by("number").values_list("rater", "leased_until")) == [(None, opened_at)] * 3
+        free = comparison.slots.filter(filled_at=None, rater=None, leased_until=opened_at)
+        assert list(free.order_by("number").values_list("number", flat=True)) == [3, 4, 5]
 
     def test_sides_go_on_in_turn(self, project: Project) -> None:
         comparisons = list(make.batch(project, comparisons=2, overlap=2, adaptive=RULE).comparisons.all())
