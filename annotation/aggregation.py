@@ -8,6 +8,7 @@ of the preferences only says by how much.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -19,6 +20,10 @@ STRONGEST = 3
 
 EVEN = 1e-9
 """Shares this close to one half are one half: weighted sums are not exact."""
+
+
+MOST_JUDGMENTS = 9
+"""A comparison has at most this many places for judgments."""
 
 
 class NoJudgments(ValueError):
@@ -89,6 +94,58 @@ def aggregate(preferences: Sequence[int], *, weights: Sequence[float] | None = N
         score=score,
         margin=_margin(soft, score),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class StoppingRule:
+    """When a comparison has been judged often enough.
+
+    At least `least` judgments and at most `most` (1 to 9); between the two it ends as soon as `chance_of_lead`
+    reaches `certain`, above 0.5 and below 1. Raises ValueError, in words.
+    """
+
+    least: int
+    most: int
+    certain: float
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.least <= self.most <= MOST_JUDGMENTS:
+            raise ValueError(
+                f"From {self.least} to {self.most} judgments: use whole numbers from 1 to {MOST_JUDGMENTS}, "
+                "the least first."
+            )
+        if not 0.5 < self.certain < 1:
+            raise ValueError(f"Certain from {self.certain:g}: use a number above 0.5 and below 1.")
+
+
+def chance_of_lead(leading: int, second: int) -> float:
+    """Chance that more of all raters give the leading answer than the second, 0 to 1, from how many gave each.
+
+    Under a uniform prior the share of the leading answer among the two is Beta(leading + 1, second + 1), whatever a
+    third answer got; this is that distribution above one half, as a sum over a fair coin. It is 1 less the label
+    uncertainty of Sheng, Provost and Ipeirotis, "Get another label?", KDD 2008. One answer gives 0.75, two that agree
+    0.875, three to one 0.8125. It takes all raters to be alike, and says nothing of whether most of them are right.
+    """
+    tosses = leading + second + 1
+    return sum(math.comb(tosses, heads) for heads in range(leading + 1)) / (1 << tosses)
+
+
+def wanted_slots(preferences: Sequence[int], *, rules: StoppingRule) -> int:
+    """How many judgments a comparison should have in all, given the `preferences` (-3 to 3) of those it has.
+
+    The fewest that could make it certain, if all that are still to come agreed with the answer that leads: asking for
+    so many at once costs no judgment that asking one at a time would save. A tie is an answer like the other two: two
+    raters who call a tie agree. When the judgments are enough it is their number, and never more than `rules.most`.
+    Stopping at a lead is the sequential test of Wald, Annals of Mathematical Statistics 16, 1945.
+    """
+    _refuse_bad_input(preferences, [1.0] * len(preferences))
+    votes = Counter((preference > 0) - (preference < 0) for preference in preferences)
+    second, leading = sorted(votes[answer] for answer in (-1, 0, 1))[1:]
+    given = len(preferences)
+    wanted = max(given, rules.least)
+    while wanted < rules.most and chance_of_lead(leading + wanted - given, second) < rules.certain:
+        wanted += 1
+    return min(wanted, rules.most)
 
 
 def _refuse_bad_input(preferences: Sequence[int], weights: Sequence[float]) -> None:

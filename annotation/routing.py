@@ -1,4 +1,4 @@
-"""Which pairs are compared, and on which side each response is shown. Pure: chance comes in as `rng`.
+"""On which side, or in which order, each response is shown. Pure: chance comes in as `rng`.
 
 Sides are counterbalanced, not only random: the judgments of one comparison alternate between A left and B left, and
 half of the comparisons start with B left, so a habit of choosing the left side cancels out even at an overlap of 1.
@@ -7,42 +7,9 @@ half of the comparisons start with B left, so a habit of choosing the left side 
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import combinations
+from collections.abc import Iterable
 
 import numpy as np
-
-EMPTY = "empty response"
-IDENTICAL = "same text as another response"
-TOO_FEW = "prompt with fewer than two distinct responses"
-FEWER_PAIRS = "prompt with fewer pairs than wanted"
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A response that could be compared: its id and its text."""
-
-    id: int
-    text: str
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Two responses of one prompt, by id. A is the smaller id, which says nothing about who is shown where."""
-
-    prompt: int
-    a: int
-    b: int
-
-
-@dataclass(frozen=True)
-class Selection:
-    """The pairs to compare, and how many candidates or prompts were screened out, by reason."""
-
-    pairs: tuple[Pair, ...]
-    screened: dict[str, int]
 
 
 def swapped(slot: int, *, starts_swapped: bool) -> bool:
@@ -60,58 +27,6 @@ def starting_orders(count: int, *, rng: np.random.Generator) -> list[bool]:
     spare = int(rng.integers(2))
     orders = np.arange(spare, count + spare) % 2 == 1
     return [bool(order) for order in rng.permutation(orders)]
-
-
-def choose_pairs(
-    candidates: Mapping[int, Sequence[Candidate]], *, rng: np.random.Generator, pairs_per_prompt: int
-) -> Selection:
-    """Random pairs among each prompt's responses (prompt id -> candidates), every response about equally often.
-
-    Responses without text are left out, and of those with the same words a random one stays: a rater could not
-    tell them apart. Raises ValueError when pairs_per_prompt is below 1.
-    """
-    if pairs_per_prompt < 1:
-        raise ValueError(f"{pairs_per_prompt} pairs per prompt: use at least 1.")
-    screened: Counter[str] = Counter()
-    pairs: list[Pair] = []
-    for prompt, offered in candidates.items():
-        distinct = _distinct(offered, rng, screened)
-        chosen = _balanced_pairs(distinct, rng, pairs_per_prompt)
-        if len(distinct) < 2:
-            screened[TOO_FEW] += 1
-        elif len(chosen) < pairs_per_prompt:
-            screened[FEWER_PAIRS] += 1
-        pairs += [Pair(prompt, min(pair), max(pair)) for pair in chosen]
-    return Selection(tuple(pairs), dict(screened))
-
-
-def _distinct(offered: Sequence[Candidate], rng: np.random.Generator, screened: Counter[str]) -> list[int]:
-    """Ids of responses with distinct words, in random order: the first of equals must not always be one model's."""
-    by_words: dict[str, int] = {}
-    for position in rng.permutation(len(offered)):
-        words = " ".join(offered[position].text.split())
-        if not words:
-            screened[EMPTY] += 1
-        elif words in by_words:
-            screened[IDENTICAL] += 1
-        else:
-            by_words[words] = offered[position].id
-    return list(by_words.values())
-
-
-def _balanced_pairs(ids: Sequence[int], rng: np.random.Generator, wanted: int) -> list[tuple[int, int]]:
-    """Up to `wanted` of all pairs, always next the one whose responses were used least; chance breaks ties."""
-    everything = list(combinations(ids, 2))
-    waiting = [everything[position] for position in rng.permutation(len(everything))]
-    used: Counter[int] = Counter()
-    chosen: list[tuple[int, int]] = []
-    while waiting and len(chosen) < wanted:
-        # The most used of the two comes first in the key: a pair of two middling responses beats one of extremes.
-        least = min(waiting, key=lambda pair: (max(used[pair[0]], used[pair[1]]), used[pair[0]] + used[pair[1]]))
-        waiting.remove(least)
-        used.update(least)
-        chosen.append(least)
-    return chosen
 
 
 def shuffle_seed(task: int, rater: int) -> int:

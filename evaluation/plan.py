@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from annotation.aggregation import StoppingRule
 from training.records import BadRecipe, read_recipe
 
 # A gate's limit: the smallest value that passes for a share, the largest for a distance, a ratio or a count.
@@ -20,6 +21,8 @@ LIMITS: dict[str, float] = {
 }
 # What the round knows and a recipe must not say: paths, and the seed that makes the round repeatable.
 OURS = frozenset({"kind", "seed", "model", "reference", "reward_model", "audit_model"})
+# How the training pairs of a round are chosen; see annotation.pairing.
+CHANCE, LIKE_LENGTH, UNCERTAIN_HALF = PAIRINGS = ("chance", "like-length", "uncertain-half")
 
 
 class BadConfig(ValueError):
@@ -32,8 +35,15 @@ class RoundConfig:
 
     `samples` candidates are drawn for every prompt at `temperature`; of these `pairs` comparisons are opened on
     training prompts and `held_out_pairs` on held-out ones, each judged `overlap` times, by both panels when
-    `split_panels`. `reward` and `ppo` are fields of those recipes. `evaluation_samples` responses per held-out
-    prompt and model are compared in the end, and `probe_samples` per probe of `suite`. `limits` are the gates'.
+    `split_panels`. With `overlap_most` and `overlap_certain` that is only how often at first: where a label is not yet
+    certain, the comparison is judged more often, up to the most.
+
+    `pairing` says how the training pairs are chosen: by "chance"; of "like-length", where the shorter response has at
+    most the share `length_tolerance` fewer words; or "uncertain-half", up to half of them where the reward model of an
+    earlier round can hardly tell the two apart, and by chance while there is none.
+
+    `reward` and `ppo` are fields of those recipes. `evaluation_samples` responses per held-out prompt and model are
+    compared in the end, and `probe_samples` per probe of `suite`. `limits` are the gates'.
     """
 
     samples: int = 8
@@ -41,6 +51,10 @@ class RoundConfig:
     held_out_pairs: int = 400
     overlap: int = 2
     split_panels: bool = True
+    overlap_most: int | None = None
+    overlap_certain: float | None = None
+    pairing: str = CHANCE
+    length_tolerance: float = 0.1
     temperature: float = 1.0
     max_new_tokens: int = 72
     reward: dict[str, Any] = field(default_factory=dict)
@@ -60,6 +74,10 @@ class RoundConfig:
             raise BadConfig(f"split_panels={self.split_panels!r}: use true or false.")
         if self.split_panels and self.overlap % 2:
             raise BadConfig(f"overlap={self.overlap}: two panels share it evenly, so use an even number.")
+        self._check_overlap()
+        if self.pairing not in PAIRINGS:
+            raise BadConfig(f"pairing={self.pairing!r}: use one of {', '.join(PAIRINGS)}.")
+        _number("length_tolerance", self.length_tolerance, 0.0, 0.9)
         if not isinstance(self.suite, str) or not self.suite.replace("-", "").isalnum():
             raise BadConfig(f"suite={self.suite!r}: use the name of a probe suite, such as 'first'.")
         _recipe("reward", self.reward, model="x")
@@ -78,6 +96,23 @@ class RoundConfig:
     def to_json(self) -> dict[str, Any]:
         """As kept in `Round.config`: `RoundConfig.from_json(c.to_json()) == c`."""
         return asdict(self)
+
+    @property
+    def stopping_rule(self) -> StoppingRule | None:
+        """When a comparison of the round has been judged often enough; None where the overlap is fixed."""
+        if self.overlap_most is None or self.overlap_certain is None:
+            return None
+        return StoppingRule(least=self.overlap, most=self.overlap_most, certain=self.overlap_certain)
+
+    def _check_overlap(self) -> None:
+        if (self.overlap_most is None) != (self.overlap_certain is None):
+            raise BadConfig("overlap_most and overlap_certain go together: give both, or leave both out.")
+        if self.overlap_most is None:
+            return
+        _whole("overlap_most", self.overlap_most, self.overlap, 9)
+        _number("overlap_certain", self.overlap_certain, 0.51, 0.999)
+        if self.split_panels and self.overlap_most % 2:
+            raise BadConfig(f"overlap_most={self.overlap_most}: two panels share it evenly, so use an even number.")
 
     def limit(self, name: str) -> float:
         """A gate's limit: the round's own, else the usual one."""

@@ -12,6 +12,7 @@ import numpy as np
 from django.utils import timezone
 
 from annotation import actions as annotation
+from annotation.aggregation import StoppingRule
 from annotation.kinds import DEMONSTRATION, EDIT, RANKING, Content, Ranking, Writing
 from annotation.models import (
     Assignment,
@@ -123,6 +124,7 @@ def batch(
     split_panels: bool = False,
     name: str = "",
     held_out: bool = False,
+    adaptive: StoppingRule | None = None,
 ) -> Batch:
     """A batch of comparisons, each of its own prompt."""
     pairs = []
@@ -136,6 +138,7 @@ def batch(
         pairs=pairs,
         overlap=overlap,
         split_panels=split_panels,
+        adaptive=adaptive,
         rng=np.random.default_rng(1),
     )
 

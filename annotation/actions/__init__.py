@@ -70,6 +70,7 @@ from annotation.actions.lending import (
 )
 from annotation.actions.rendering import enqueue_renderings, render_due, rerender
 from annotation.actions.revising import Frozen, NotRevisable, freeze_judgments, revise_judgment
+from annotation.actions.slots import BadOverlap
 from annotation.actions.tasks import BadTask, lend_task, open_task_batch, save_task_draft, skip_task
 from annotation.importers.prompts import NewPrompt
 
@@ -79,6 +80,7 @@ __all__ = [
     "Answer",
     "AnswerFrozen",
     "BadLines",
+    "BadOverlap",
     "BadPair",
     "BadTask",
     "BadTurn",

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 
 from annotation import queries
 from annotation.actions.rendering import enqueue_renderings
+from annotation.actions.slots import columns_of
 from annotation.kinds import LIVE, RED_TEAM
 from annotation.models import Batch, Comparison, Prompt, Response, Slot, Task
 from annotation.rendering import digest
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from annotation.aggregation import StoppingRule
     from guidelines.models import Guideline
     from raters.models import Project, User
 
@@ -73,6 +75,7 @@ def open_batch(
     overlap: int,
     split_panels: bool,
     rng: np.random.Generator,
+    adaptive: StoppingRule | None = None,
     by: User | None = None,
     **terms: Any,
 ) -> Batch:
@@ -80,9 +83,11 @@ def open_batch(
 
     `pairs` are response ids, `terms` further fields of the batch, such as what it pays. What is asked is the project's
     questions of now. With `split_panels` each comparison goes before both halves of the raters alike.
-    The same name again returns the batch that is there. Raises BadPair, NotEnoughPanels.
+    With `adaptive` each is judged `overlap` times at first, and then as often as its label needs.
+    The same name again returns the batch that is there. Raises BadPair, NotEnoughPanels, BadOverlap.
     """
     asks = {"asks": queries.asks_of(project).write()}
+    terms |= columns_of(adaptive, overlap=overlap, split_panels=split_panels)
     batch, new = Batch.objects.get_or_create(
         project=project, name=name, defaults={"guideline": guideline, **asks, **terms}
     )
@@ -136,21 +141,27 @@ def _prompts_of(project: Project, pairs: Sequence[tuple[int, int]]) -> dict[int,
 def close_finished_batches(*, now: datetime) -> int:
     """Close every batch whose comparisons and tasks all have their answers. Returns how many were closed.
 
-    Conversations go on until a lead closes their batch: between two turns nothing of it is open.
+    Where the overlap is adaptive, the labels come first: they may want more answers. Conversations go on until a lead
+    closes their batch: between two turns nothing of it is open.
     """
-    waiting = Comparison.objects.filter(batch=OuterRef("pk"), is_open=True)
-    tasks = Task.objects.filter(batch=OuterRef("pk"), is_open=True)
+    comparisons = Comparison.objects.filter(batch=OuterRef("pk"))
+    unsure = Exists(comparisons.filter(label_due=True)) & Q(overlap_certain__isnull=False)
+    waiting = Exists(comparisons.filter(is_open=True)) | Exists(Task.objects.filter(batch=OuterRef("pk"), is_open=True))
     open_ended = Batch.objects.filter(closed_at=None).exclude(kind__in=[LIVE, RED_TEAM])
-    finished = open_ended.exclude(Exists(waiting)).exclude(Exists(tasks))
-    return finished.update(closed_at=now)
+    finished = open_ended.exclude(waiting).exclude(unsure)
+    # Looked at again once they are held: a label that was being made may have opened more places meanwhile.
+    found = list(finished.values_list("pk", flat=True))
+    held = Batch.objects.select_for_update(no_key=True).filter(pk__in=found).order_by("pk")
+    return finished.filter(pk__in=[batch.pk for batch in held]).update(closed_at=now) if found else 0
 
 
 @transaction.atomic
 def close_batch(batch: Batch, *, by: User, now: datetime) -> None:
     """Stop lending a batch's comparisons and tasks before all are answered. What raters hold already still counts."""
+    # The batch first: a label that is being made opens its places before this, or none.
+    Batch.objects.filter(pk=batch.pk, closed_at=None).update(closed_at=now)
     Comparison.objects.filter(batch=batch, is_open=True).update(is_open=False)
     Task.objects.filter(batch=batch, is_open=True).update(is_open=False)
-    Batch.objects.filter(pk=batch.pk, closed_at=None).update(closed_at=now)
     note(batch.project, actor=by, action="batch.closed", subject=batch.name)
 
 

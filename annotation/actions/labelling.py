@@ -7,9 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from django.db import transaction
+from django.db.models import Q
 
 from annotation import queries
 from annotation.actions.judging import while_no_freeze
+from annotation.actions.slots import follow_labels, hold_adaptive_batches
 from annotation.aggregation import SoftLabel, aggregate
 from annotation.models import Adjudication, Comparison, Label
 from raters.actions import note
@@ -29,10 +31,17 @@ class JudgedItThemselves(Exception):
 
 @transaction.atomic
 def fold_labels(*, now: datetime, limit: int = 500) -> int:
-    """Make the labels of comparisons whose judgments changed. Safe to call at any time; returns how many."""
+    """Make the labels of comparisons whose judgments changed. Safe to call at any time; returns how many.
+
+    Where a batch's overlap is adaptive, a comparison whose label is certain enough closes in the same transaction, and
+    one whose label is not gets more places.
+    """
+    rules = hold_adaptive_batches()
+    # Its row is the comparison's lock: a judgment on its way waits, and finds the places that its label leaves.
+    # Lending only refers to the row, and does not wait.
     due = list(
-        Comparison.objects.select_for_update(skip_locked=True)
-        .filter(label_due=True)
+        Comparison.objects.select_for_update(skip_locked=True, no_key=True, of=("self",))
+        .filter(Q(batch__in=rules) | Q(batch__overlap_certain=None) | Q(batch__closed_at__isnull=False), label_due=True)
         .order_by("pk")
         .values_list("pk", flat=True)[:limit]
     )
@@ -52,6 +61,8 @@ def fold_labels(*, now: datetime, limit: int = 500) -> int:
         update_fields=FIELDS,
     )
     Label.objects.filter(comparison__in=set(due) - labels.keys()).delete()
+    if rules:
+        follow_labels(due, rules=rules, counted=counted, settled=verdicts.keys(), now=now)
     Comparison.objects.filter(pk__in=due).update(label_due=False)
     return len(due)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from guidelines.models import Guideline, GuidelineVersion
@@ -97,6 +97,15 @@ class Batch(models.Model):
     instructions = models.TextField(blank=True, help_text="Shown before the work starts, on top of the guideline.")
     is_sensitive = models.BooleanField(default=False, help_text="Only for raters who opted in; blurred until shown.")
     pay_minor = models.PositiveIntegerField(null=True, blank=True, help_text="For each answer, in cents and the like.")
+    overlap_least = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="Adaptive overlap: judgments of a comparison before it may end. Null: fixed."
+    )
+    overlap_most = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="Adaptive overlap: no comparison is judged more often."
+    )
+    overlap_certain = models.FloatField(
+        null=True, blank=True, help_text="Adaptive overlap: the chance of lead at which a comparison ends."
+    )
     frozen_judgment = models.BigIntegerField(
         default=0, help_text="The newest judgment that a snapshot may hold: it and those before are not edited."
     )
@@ -109,6 +118,21 @@ class Batch(models.Model):
             models.CheckConstraint(
                 condition=Q(kind__in=["pairwise", "ranking", "demonstration", "edit", "live", "red_team"]),
                 name="batch_kind_is_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(overlap_least__isnull=True, overlap_most__isnull=True, overlap_certain__isnull=True)
+                | Q(
+                    kind="pairwise",
+                    overlap_least__isnull=False,
+                    overlap_most__isnull=False,
+                    overlap_certain__isnull=False,
+                    overlap_least__gte=1,
+                    overlap_most__gte=F("overlap_least"),
+                    overlap_most__lte=9,
+                    overlap_certain__gt=0.5,
+                    overlap_certain__lt=1,
+                ),
+                name="adaptive_overlap_is_whole",
             ),
         ]
 

@@ -12,9 +12,8 @@ import numpy as np
 from annotation.queries import counted_judgments
 from evaluation import hacking, queries
 from evaluation.actions.gating import Facts, judge_gates
-from evaluation.actions.parts import StageFailed, model_of
+from evaluation.actions.parts import AUDIT, PROXY, StageFailed, model_of
 from evaluation.actions.probing import find_failures
-from evaluation.actions.stages import AUDIT, PROXY
 from evaluation.actions.verdicts import NoVerdict, record_verdict
 from evaluation.models import Alert, BehaviourReport, ModelComparison, Round, RoundRun
 from evaluation.ranking import win_rate

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 from annotation.queries import prompts_of_rounds
 from evaluation import queries
 from evaluation.actions.concluding import conclude
-from evaluation.actions.parts import StageFailed, is_done, model_of, part
-from evaluation.actions.stages import AUDIT, PROXY
+from evaluation.actions.parts import AUDIT, PROXY, StageFailed, is_done, model_of, part
 from training import actions as training
 from training.models import Run
 

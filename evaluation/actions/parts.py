@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     from snapshots.models import Snapshot
 
+# The reward model that trains the policy, the one that checks it, and the policy.
+PROXY, AUDIT, POLICY = "rm", "rm-audit", "ppo"
+
 
 class StageFailed(Exception):
     """The stage cannot go on, for the reason it says. The round ends as failed until someone resumes it."""

@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-from annotation.actions import BadPair, NotEnoughPanels, UnknownPrompt, open_batch, store_responses
-from annotation.models import Prompt
+from annotation.actions import BadOverlap, BadPair, NotEnoughPanels, UnknownPrompt, open_batch, store_responses
 from annotation.queries import prompts_of_rounds
-from annotation.routing import Candidate, choose_pairs
 from evaluation import queries
-from evaluation.actions.parts import StageFailed, is_done, model_of, part, train
+from evaluation.actions.choosing import pairs_to_judge, score_candidates
+from evaluation.actions.parts import AUDIT, POLICY, PROXY, StageFailed, is_done, model_of, part, train
 from evaluation.models import Round
+from evaluation.plan import UNCERTAIN_HALF
 from snapshots.actions import NameTaken, request_snapshot
 from snapshots.models import Snapshot
 from training import actions as training
 from training.queries import responses_of
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from annotation.models import Response
-
-PROXY, AUDIT, POLICY = "rm", "rm-audit", "ppo"
 
 
 def candidates(round: Round) -> bool:
@@ -48,6 +38,9 @@ def candidates(round: Round) -> bool:
     )
     if not is_done(run):
         return False
+    scores = score_candidates(round, run) if config.pairing == UNCERTAIN_HALF else None
+    if scores is not None and not is_done(scores):
+        return False
     seed = (config.seed, round.number)
     try:
         responses = store_responses(
@@ -60,13 +53,14 @@ def candidates(round: Round) -> bool:
             round.project,
             name=f"r{round.number}",
             guideline=queries.guideline_of(round),
-            pairs=_pairs(responses, wanted=(config.pairs, config.held_out_pairs), seed=seed),
+            pairs=pairs_to_judge(responses, config=config, candidates=run, scores=scores, seed=seed),
             overlap=config.overlap,
+            adaptive=config.stopping_rule,
             split_panels=config.split_panels,
             rng=np.random.default_rng(seed),
             by=round.created_by,
         )
-    except (BadPair, NotEnoughPanels, UnknownPrompt) as refusal:
+    except (BadOverlap, BadPair, NotEnoughPanels, UnknownPrompt) as refusal:
         raise StageFailed(str(refusal)) from refusal
     round.save(update_fields=["batch"])
     return True
@@ -123,37 +117,3 @@ def policy(round: Round) -> bool:
     round.policy = model_of(round, POLICY)
     round.save(update_fields=["policy"])
     return True
-
-
-def _pairs(responses: Sequence[Response], *, wanted: tuple[int, int], seed: Sequence[int]) -> list[tuple[int, int]]:
-    """Comparisons to open, on training prompts and on held-out ones, spread evenly over the prompts."""
-    prompts = {response.prompt_id for response in responses}
-    held_out = set(Prompt.objects.filter(pk__in=prompts, held_out=True).values_list("pk", flat=True))
-    split: tuple[dict[int, list[Candidate]], dict[int, list[Candidate]]] = (defaultdict(list), defaultdict(list))
-    for response in responses:
-        offered = split[response.prompt_id in held_out][response.prompt_id]
-        offered.append(Candidate(response.pk, response.text))
-    rng = np.random.default_rng(seed)
-    chosen = [_spread(by_prompt, count, rng=rng) for by_prompt, count in zip(split, wanted, strict=True)]
-    for pairs, kind in zip(chosen, ("training", "held-out"), strict=True):
-        if not pairs:
-            raise StageFailed(
-                f"The start model gave no {kind} prompt two different responses. "
-                "Ask for more samples, or raise the temperature."
-            )
-    return [*chosen[0], *chosen[1]]
-
-
-def _spread(
-    candidates: Mapping[int, Sequence[Candidate]], wanted: int, *, rng: np.random.Generator
-) -> list[tuple[int, int]]:
-    """`wanted` pairs, or all there are: prompts with many distinct responses give more where others have few."""
-    per_prompt = -(-wanted // max(len(candidates), 1))
-    pairs = choose_pairs(candidates, rng=rng, pairs_per_prompt=per_prompt).pairs
-    while len(pairs) < wanted:
-        more = choose_pairs(candidates, rng=rng, pairs_per_prompt=2 * per_prompt).pairs
-        if len(more) <= len(pairs):
-            break
-        pairs, per_prompt = more, 2 * per_prompt
-    keep = sorted(rng.permutation(len(pairs))[:wanted])
-    return [(pairs[place].a, pairs[place].b) for place in keep]

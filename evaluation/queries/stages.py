@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Sum
+from django.db.models import Case, F, Sum, When
 from django.urls import reverse
 
 from annotation.charts import number
@@ -54,7 +54,10 @@ class Standing:
     def of(cls, round: Round, runs: Mapping[str, Run]) -> Standing:
         """How the round stands."""
         counted = Comparison.objects.filter(batch=round.batch_id, batch__isnull=False)
-        sums = counted.aggregate(judged=Sum("filled", default=0), wanted=Sum("overlap", default=0))
+        # an adaptive comparison that ended early wants no more than it has
+        ended = When(batch__overlap_certain__isnull=False, is_open=False, then=F("filled"))
+        wanted = Sum(Case(ended, default=F("overlap")), default=0)
+        sums = counted.aggregate(judged=Sum("filled", default=0), wanted=wanted)
         failed_in = round.results.get("failed_in", State.CANDIDATES)
         state = failed_in if round.state == State.FAILED else round.state
         return cls(
