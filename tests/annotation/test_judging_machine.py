@@ -7,7 +7,6 @@ story is rolled back, so that the next begins in the same project.
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -21,7 +20,7 @@ from django.db import connection, transaction
 from django.test import Client
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from annotation import actions, queries
 from annotation.models import Assignment, Batch, Comparison, Judgment, Label, Seat, Slot
@@ -104,9 +103,7 @@ class Judging(RuleBasedStateMachine):
         for pk, comparison in Slot.objects.values_list("pk", "comparison"):
             places.setdefault(comparison, {})[pk] = Place()
         items = {
-            each.pk: Item(
-                each.batch_id, each.overlap, each.batch.pay_minor or 0, each.gold_preference, places[each.pk]
-            )
+            each.pk: Item(each.batch_id, each.overlap, each.batch.pay_minor or 0, each.gold_preference, places[each.pk])
             for each in Comparison.objects.select_related("batch").order_by("pk")
         }
         self.book = Book(items, {rater.pk: Tally() for rater in world.raters})
@@ -116,12 +113,20 @@ class Judging(RuleBasedStateMachine):
         transaction.set_rollback(True)
         self.story.__exit__(None, None, None)
 
+    @initialize()
+    def a_morning(self) -> None:
+        """Everybody has work in hand and has answered once, so that every step has something to happen to."""
+        for who in range(len(self.world.raters)):
+            self.lend(who, 3)
+            mine = self.book.held_by(self.world.raters[who].pk)
+            self._submit(self.book.loans[min(mine)], self._key(), shown=2, seconds=20.0)
+
     # --- lending ------------------------------------------------------------------------------------------------------
 
     @rule(who=numbers, ahead=st.sampled_from([1, 1, 2, 3]))
     def lend(self, who: int, ahead: int) -> None:
         """A rater asks for work, and is given what they hold first."""
-        rater, held = _one(self.world.raters, who), set[int]()
+        rater = _one(self.world.raters, who)
         held = self.book.held_by(rater.pk)
         queue = actions.lend_ahead(self.world.project, rater=rater, ahead=ahead, now=self._tick())
         shared = min(len(held), len(queue.ids))
@@ -316,7 +321,9 @@ class Judging(RuleBasedStateMachine):
     def comparisons_say_what_was_judged(self) -> None:
         """Filled, filled slots and counted judgments are one number, never above the overlap."""
         items = self.book.items
-        wanted = [(pk, each.is_open, each.filled, each.filled, len(self.book.counting(pk))) for pk, each in items.items()]
+        wanted = [
+            (pk, each.is_open, each.filled, each.filled, len(self.book.counting(pk))) for pk, each in items.items()
+        ]
         assert _rows(COMPARISONS) == wanted
         assert all(each.filled == len(self.book.counting(pk)) <= each.overlap for pk, each in items.items())
 
@@ -387,7 +394,7 @@ def test_the_database_says_what_the_model_says(world: World) -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]  # Hypothesis does not annotate it
         lambda: Judging(world, seen),
         settings=settings(
-            max_examples=int(os.environ.get("TARE_STORIES", "60")),
+            max_examples=60,
             stateful_step_count=30,
             deadline=None,
             derandomize=True,
