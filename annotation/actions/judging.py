@@ -28,12 +28,14 @@ if TYPE_CHECKING:
 SUBMITS = 7201
 
 # All that a judgment changes, in one statement: it ends the assignment, fills the slot if nobody else has or holds it,
-# counts on the comparison, the seat and the gold score, and cites the rules. No row comes back when the assignment had
-# ended before, or when the key was used before.
+# counts on the comparison, the seat and the gold score, and cites the rules. Nothing changes and no row comes back when
+# the assignment had ended before, or when the key was used before: also by an answer that was taken back since.
 RECORD = """
 WITH ended AS (
     UPDATE annotation_assignment SET state = 'judged', ended_at = %(now)s, draft = NULL
     WHERE id = %(assignment)s AND state = 'open'
+      AND NOT EXISTS (SELECT 1 FROM annotation_judgment sent
+                      WHERE sent.rater_id = annotation_assignment.rater_id AND sent.key = %(key)s)
     RETURNING id, slot_id, comparison_id, rater_id, guideline_version_id, swapped
 ), filled AS (
     UPDATE annotation_slot slot SET rater_id = ended.rater_id, filled_at = %(now)s, leased_until = NULL
@@ -133,8 +135,8 @@ class NothingToUndo(Exception):
 def submit_judgment(assignment: Assignment, *, answer: Answer, key: UUID, now: datetime) -> Judgment:
     """Record what the rater decided, once: the same key and answer again returns the judgment that is there.
 
-    A late answer counts while its slot is free, and is kept as surplus otherwise; it is never dropped.
-    Raises KeyReused, TooLate, ForeignRule.
+    A late answer counts while its slot is free, and is kept as surplus otherwise; it is never dropped. An answer that
+    was taken back stays so when it is sent again. Raises KeyReused, TooLate, ForeignRule.
     """
     project_id = assignment.comparison.project_id
     while_no_freeze(project_id)
@@ -219,6 +221,8 @@ def undo_answer(assignment: Assignment, *, key: UUID | None, lease: timedelta, n
             return assignment
         raise NothingToUndo("This answer was taken back before.")
     if assignment.state == Assignment.State.SKIPPED:
+        if key is not None:  # sent again, after the answer was taken back and the comparison skipped
+            raise NothingToUndo("This answer was taken back before.")
         _take_back_skip(assignment, seat, lease=lease, now=now)
     else:
         if newest is None or key != newest.key:

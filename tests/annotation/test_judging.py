@@ -215,6 +215,30 @@ class TestUndo:
         assert list(queries.counted_judgments()) == [second]
         assert (second.revision, second.comparison.filled) == (1, 1)
 
+    def test_stands_when_the_network_repeats_the_answer(self, project: Project, ada: User) -> None:
+        comparison = make.comparison(project)
+        first = make.judgment(ada, project, preference=1)
+        lent = actions.undo_judgment(first, lease=timedelta(minutes=10), now=make.now())
+
+        answer = actions.Answer(shown=-1 if lent.swapped else 1, seconds=30.0)
+        again = actions.submit_judgment(lent, answer=answer, key=first.key, now=make.now())
+
+        comparison.refresh_from_db()
+        assert (again, comparison.filled, comparison.is_open) == (first, 0, True)
+        assert Seat.objects.get(rater=ada).judged == 0
+        assert make.assignment(ada, project) == lent
+
+    def test_sent_again_does_not_take_back_a_later_skip(self, project: Project, ada: User) -> None:
+        make.comparison(project)
+        first = make.judgment(ada, project)
+        lent = actions.undo_judgment(first, lease=timedelta(minutes=10), now=make.now())
+        actions.skip(lent, reason="skip", now=make.now())
+
+        with pytest.raises(actions.NothingToUndo):
+            actions.undo_answer(lent, key=first.key, lease=timedelta(minutes=10), now=make.now())
+
+        assert Seat.objects.get(rater=ada).skipped == 1
+
     def test_happens_once(self, project: Project, ada: User) -> None:
         make.comparison(project)
         judgment = make.judgment(ada, project)

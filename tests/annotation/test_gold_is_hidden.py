@@ -1,0 +1,231 @@
+"""A rater with a stopwatch and a notebook cannot tell which comparisons have a known answer.
+
+Two thousand cards come through the real door, half of them gold. Whoever wants to find the gold ones sees how long each
+answer is, its headers, when it comes in the session and how long it took. A classifier on these must do as well as a
+coin: an area under the curve of 0.50 within 0.03.
+
+Chance alone would miss that in one of fifty runs (the standard error at 1000 and 1000 is 0.013), so the comparison is
+made fair instead of lucky. Every gold item has a twin with texts of the same length right before or after it, drawn by
+lot: the lengths of texts say nothing, and what is left is what the house itself adds. Time is noise and cannot be
+matched; when it is off the bound it is measured again, at most twice, which chance survives and a leak does not.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.stats import rankdata
+
+from annotation import actions
+from annotation.models import Assignment, Prompt, Response
+from raters.models import Project, User
+from tests import make
+
+Floats = NDArray[np.float64]
+
+PAIRS = 1000
+BOUND = 0.03
+SCRIPT = {"X-Tare-Holds": "", "X-Tare-Ahead": "1"}
+CARD = re.compile(rb'data-card="(\d+)"')
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One card as it reached the browser: what can be counted of it, which twins it is of, and whether it is gold."""
+
+    body: int
+    text: int
+    headers: tuple[tuple[str, str], ...]
+    statements: int
+    milliseconds: float
+    position: int
+    twins: int
+    is_gold: bool
+
+    def features(self) -> list[float]:
+        """What a classifier is given, time aside. A cadence of gold would show in the remainders."""
+        written = sum(len(name) + len(value) for name, value in self.headers)
+        return [
+            self.body,
+            self.body - self.text,
+            len(self.headers),
+            written,
+            self.statements,
+            self.position,
+            *(self.position % cadence for cadence in (2, 3, 5, 10, 20)),
+        ]
+
+
+def auc(scores: Floats, positive: NDArray[np.bool_]) -> float:
+    """Area under the ROC curve by ranks (Mann and Whitney, 1947); ties count half. Shapes (n,) and (n,)."""
+    ranks = rankdata(scores)
+    hits = int(positive.sum())
+    above = ranks[positive].sum() - hits * (hits + 1) / 2
+    return float(above / (hits * (len(scores) - hits)))
+
+
+def fit(inputs: Floats, positive: NDArray[np.bool_], *, penalty: float = 1.0) -> Floats:
+    """Weights of a logistic regression with a ridge, by Newton's cousin L-BFGS. Shapes (n, d), (n,) -> (d,)."""
+    signs = np.where(positive, 1.0, -1.0)
+
+    def loss(weights: Floats) -> tuple[float, Floats]:
+        margins = signs * (inputs @ weights)
+        slope = -signs / (1.0 + np.exp(np.clip(margins, -500, 500)))
+        value = np.logaddexp(0.0, -margins).sum() + penalty / 2 * weights @ weights
+        return float(value), inputs.T @ slope + penalty * weights
+
+    return np.asarray(minimize(loss, np.zeros(inputs.shape[1]), jac=True, method="L-BFGS-B").x)
+
+
+def detected(inputs: Floats, positive: NDArray[np.bool_], twins: NDArray[np.int_], *, folds: int = 5) -> float:
+    """The area under the curve of a classifier on cards it was not trained on; twins stay on one side.
+
+    Shapes (n, d), (n,), (n,). Within a fold, since the scores of two classifiers do not compare; the mean of the folds.
+    """
+    areas = []
+    for fold in range(folds):
+        test = twins % folds == fold
+        centre, spread = inputs[~test].mean(axis=0), inputs[~test].std(axis=0)
+        shaped = (inputs - centre) / np.where(spread > 0, spread, 1.0)
+        shaped = np.hstack([shaped, np.ones((len(shaped), 1))])
+        areas.append(auc(shaped[test] @ fit(shaped[~test], positive[~test]), positive[test]))
+    return float(np.mean(areas))
+
+
+def of_all(cards: list[Seen]) -> tuple[Floats, NDArray[np.bool_], NDArray[np.int_]]:
+    """Features, gold and twins of the cards, as arrays."""
+    inputs = np.array([card.features() for card in cards], dtype=np.float64)
+    return inputs, np.array([card.is_gold for card in cards]), np.array([card.twins for card in cards])
+
+
+@dataclass(frozen=True)
+class Pool:
+    """What there is to judge: of each comparison its twins' number and whether it is gold."""
+
+    twins: dict[int, int]
+    gold: frozenset[int]
+
+
+@pytest.fixture
+def pool(project: Project, cleo: User) -> Pool:
+    """A thousand twins: two comparisons with texts of the same length, one of them marked gold by lot."""
+    rng = np.random.default_rng(7)
+    prompts = Prompt.objects.bulk_create(
+        Prompt(project=project, messages=[{"role": "user", "content": f"Which, {n // 2:04}?"}], sha256=f"{n:064}")
+        for n in range(2 * PAIRS)
+    )
+    lengths = rng.integers(1, 60, size=(PAIRS, 2))
+    answers = Response.objects.bulk_create(
+        Response(
+            prompt=prompt,
+            text=f"{side} {number % 2}" + " word" * int(lengths[number // 2, side]),
+            sha256=f"{side:064}",
+            model_digest="0" * 64,
+        )
+        for number, prompt in enumerate(prompts)
+        for side in (0, 1)
+    )
+    batch = actions.open_batch(
+        project,
+        name="twins",
+        guideline=make.guideline(project),
+        pairs=[(first.pk, second.pk) for first, second in zip(answers[::2], answers[1::2], strict=True)],
+        overlap=3,
+        split_panels=False,
+        rng=rng,
+    )
+    comparisons = list(batch.comparisons.order_by("pk"))
+    chosen = [comparisons[2 * twins + int(rng.integers(2))] for twins in range(PAIRS)]
+    for comparison in chosen:
+        actions.mark_gold(comparison, preference=int(rng.integers(-3, 4)), reason="It is known.", by=cleo)
+    twins = {comparison.pk: number // 2 for number, comparison in enumerate(comparisons)}
+    return Pool(twins, frozenset(comparison.pk for comparison in chosen))
+
+
+def watch(client: Client, project: Project, pool: Pool) -> list[Seen]:
+    """Work the pool through at the door, one card at a time, and write down all that can be seen of each."""
+    answer = client.get(f"/p/{project.slug}/rate/cards/", headers=SCRIPT)
+    cards: list[Seen] = []
+    while found := CARD.search(answer.content):
+        lent = Assignment.objects.select_related("comparison__response_a", "comparison__response_b").get(pk=found[1])
+        item = lent.comparison
+        if cards:
+            cards[-1] = replace(
+                cards[-1],
+                text=len(item.response_a.text) + len(item.response_b.text),
+                twins=pool.twins[item.pk],
+                is_gold=item.pk in pool.gold,
+            )
+        sent = {"preference": "1", "key": str(uuid.uuid4()), "seconds": "20"}
+        address = f"/p/{project.slug}/assignments/{lent.pk}/judgment/"
+        with CaptureQueriesContext(connection) as statements:
+            began = time.perf_counter()
+            answer = client.post(address, sent, headers=SCRIPT)
+            took = 1000 * (time.perf_counter() - began)
+        cards.append(seen(answer, statements=len(statements), milliseconds=took, position=len(cards)))
+    return cards[:-1]  # the last answer brought no card
+
+
+def seen(answer: Any, *, statements: int, milliseconds: float, position: int) -> Seen:
+    """What there is to count of an answer; whose card is in it is filled in when it is looked at."""
+    cookies = [("Set-Cookie", morsel.OutputString()) for morsel in answer.cookies.values()]
+    headers = (*answer.headers.items(), *cookies)
+    return Seen(len(answer.content), 0, headers, statements, milliseconds, position, twins=0, is_gold=False)
+
+
+def with_time(cards: list[Seen]) -> float:
+    """What the classifier makes of the cards when it is given a stopwatch, too."""
+    inputs, gold, twins = of_all(cards)
+    times = rankdata([card.milliseconds for card in cards])  # ranks: a pause of the machine is no more than slow
+    return detected(np.hstack([inputs, times[:, None]]), gold, twins)
+
+
+def test_nothing_that_reaches_a_rater_tells_gold(project: Project, ada: User, pool: Pool) -> None:
+    raters = iter((ada, make.rater(project), make.rater(project)))
+    client = Client()
+    client.force_login(next(raters))
+
+    cards = watch(client, project, pool)
+
+    inputs, gold, twins = of_all(cards)
+    assert len(cards) >= 2 * PAIRS - 2
+    assert abs(int(gold.sum()) - PAIRS) <= 1
+    assert detected(inputs, gold, twins) == pytest.approx(0.5, abs=BOUND)
+    a_classifier_that_can_fail(cards)
+
+    timed = with_time(cards)
+    for rater in raters:
+        if abs(timed - 0.5) <= BOUND:
+            break
+        client.force_login(rater)
+        timed = with_time(watch(client, project, pool))
+    assert timed == pytest.approx(0.5, abs=BOUND)
+
+
+def a_classifier_that_can_fail(cards: list[Seen]) -> None:
+    """With labels drawn by lot it finds nothing; a header, a statement, five bytes or a cadence too many it finds."""
+    inputs, gold, twins = of_all(cards)
+    lot = np.random.default_rng(3).permutation(gold)
+    assert detected(inputs, lot, twins) == pytest.approx(0.5, abs=2 * BOUND)
+    leaks = {
+        "a header": [
+            replace(card, headers=(*card.headers, ("X-Known", "1")) if card.is_gold else card.headers) for card in cards
+        ],
+        "a statement": [replace(card, statements=card.statements + card.is_gold) for card in cards],
+        "five bytes": [replace(card, body=card.body + 5 * card.is_gold) for card in cards],
+    }
+    for what, leaky in leaks.items():
+        assert detected(*of_all(leaky)) > 0.99, f"{what} on gold was not found"
+    slow = [replace(card, milliseconds=card.milliseconds * (1.5 if card.is_gold else 1.0)) for card in cards]
+    assert with_time(slow) > 0.5 + 2 * BOUND, "half again as long on gold was not found"
