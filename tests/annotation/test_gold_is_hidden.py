@@ -158,7 +158,9 @@ def watch(client: Client, project: Project, pool: Pool) -> list[Seen]:
     answer = client.get(f"/p/{project.slug}/rate/cards/", headers=SCRIPT)
     cards: list[Seen] = []
     while found := CARD.search(answer.content):
-        lent = Assignment.objects.select_related("comparison__response_a", "comparison__response_b").get(pk=found[1])
+        lent = Assignment.objects.select_related("comparison__response_a", "comparison__response_b").get(
+            pk=int(found[1])
+        )
         item = lent.comparison
         if cards:
             cards[-1] = replace(

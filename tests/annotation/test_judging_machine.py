@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 import pytest
@@ -388,17 +388,9 @@ def _one(among: Sequence[Some], which: int) -> Some:
 def test_the_database_says_what_the_model_says(world: World) -> None:
     seen = Counter[str]()
 
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]  # Hypothesis does not annotate it
-        lambda: Judging(world, seen),
-        settings=settings(
-            max_examples=50,
-            stateful_step_count=30,
-            deadline=None,
-            derandomize=True,
-            database=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    how = settings(max_examples=50, stateful_step_count=30, deadline=None, derandomize=True, database=None)
+    machine = cast("type[Judging]", lambda: Judging(world, seen))
+    run_state_machine_as_test(machine, settings=settings(how, suppress_health_check=list(HealthCheck)))
 
     assert not Seat.objects.filter(judged__gt=0).exists(), "a story was not rolled back"
     assert not Standing.objects.filter(gold_seen__gt=0).exists()
