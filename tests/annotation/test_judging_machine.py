@@ -388,8 +388,12 @@ def _one(among: Sequence[Some], which: int) -> Some:
 def test_the_database_says_what_the_model_says(world: World) -> None:
     seen = Counter[str]()
 
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]  # Hypothesis does not annotate it
-        lambda: Judging(world, seen),
+    class Told(Judging):
+        def __init__(self) -> None:
+            super().__init__(world, seen)
+
+    run_state_machine_as_test(
+        Told,
         settings=settings(
             max_examples=50,
             stateful_step_count=30,
