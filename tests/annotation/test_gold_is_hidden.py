@@ -4,10 +4,11 @@ Two thousand cards come through the real door, half of them gold. Whoever wants 
 answer is, its headers, when it comes in the session and how long it took. A classifier on these must do as well as a
 coin: an area under the curve of 0.50 within 0.03.
 
-Chance alone would miss that in one of fifty runs (the standard error at 1000 and 1000 is 0.013), so the comparison is
-made fair instead of lucky. Every gold item has a twin with texts of the same length right before or after it, drawn by
-lot: the lengths of texts say nothing, and what is left is what the house itself adds. Time is noise and cannot be
-matched; when it is off the bound it is measured again, at most twice, which chance survives and a leak does not.
+Chance alone would miss that in one of thirty runs (the standard error at 1000 and 1000 is about 0.014), so the
+comparison is made fair instead of lucky. Every gold item has a twin with texts of the same length right before or after
+it, drawn by lot: the lengths of texts say nothing, and what is left is what the house itself adds. Time is noise and
+cannot be matched; when it is off the bound it is measured again, at most twice, which chance survives and a leak does
+not.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ Floats = NDArray[np.float64]
 
 PAIRS = 1000
 FOLDS = 5
+LONGEST_CADENCE = 20  # twins; a multiple of the folds
+CADENCES = (2, 5, 10, 20)
 BOUND = 0.03
 SCRIPT = {"X-Tare-Holds": "", "X-Tare-Ahead": "1"}
 CARD = re.compile(rb'data-card="(\d+)"')
@@ -65,7 +68,7 @@ class Seen:
             written,
             self.statements,
             self.position,
-            *(self.position % cadence for cadence in (2, 3, 5, 10, 20)),
+            *(self.position % cadence for cadence in CADENCES),
         ]
 
 
@@ -112,10 +115,13 @@ def of_all(cards: list[Seen]) -> tuple[Floats, NDArray[np.bool_], NDArray[np.int
 
 
 def drawn_by_lot(rng: np.random.Generator) -> NDArray[np.int_]:
-    """Which of each twins is gold, 0 or 1: in each fold as often the first as the second, so that no fold is lucky."""
+    """Which of each twins is gold, 0 or 1: at each place of a cadence as often the first as the second.
+
+    Without that the AUC strays by 0.018 from one lot to the next, on nothing but the place in the session; so by 0.002.
+    """
     lots = np.empty(PAIRS, dtype=np.int_)
-    for fold in range(FOLDS):
-        lots[fold::FOLDS] = rng.permutation(np.arange(PAIRS // FOLDS) % 2)
+    for start in range(LONGEST_CADENCE):
+        lots[start::LONGEST_CADENCE] = rng.permutation(np.arange(PAIRS // LONGEST_CADENCE) % 2)
     return lots
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 import pytest
@@ -388,21 +388,9 @@ def _one(among: Sequence[Some], which: int) -> Some:
 def test_the_database_says_what_the_model_says(world: World) -> None:
     seen = Counter[str]()
 
-    class Told(Judging):
-        def __init__(self) -> None:
-            super().__init__(world, seen)
-
-    run_state_machine_as_test(
-        Told,
-        settings=settings(
-            max_examples=50,
-            stateful_step_count=30,
-            deadline=None,
-            derandomize=True,
-            database=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    how = settings(max_examples=50, stateful_step_count=30, deadline=None, derandomize=True, database=None)
+    machine = cast("type[Judging]", lambda: Judging(world, seen))
+    run_state_machine_as_test(machine, settings=settings(how, suppress_health_check=list(HealthCheck)))
 
     assert not Seat.objects.filter(judged__gt=0).exists(), "a story was not rolled back"
     assert not Standing.objects.filter(gold_seen__gt=0).exists()
