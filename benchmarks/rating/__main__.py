@@ -50,7 +50,6 @@ ACTIVE = 200
 BLOCK = 25
 WARM_UP = 50
 CLIENTS = 8
-ALONE = 200
 PAIRS = 200
 
 
@@ -157,7 +156,7 @@ def _measure(
                 _rate(site, BLOCK, rng)
             _say_hello(hello)
             pairs.append(floor.pairs_per_second(postgres, var, clients=1, pairs=PAIRS, raters=RATERS))
-        lone, new = _alone(sites[-1])
+        lone, new = _alone(sites[-1], judgments // 3)
         for site in sites:
             _rate_together(site, judgments // 2)
         pairs_8 = floor.pairs_per_second(postgres, var, clients=CLIENTS, pairs=PAIRS, raters=RATERS)
@@ -215,16 +214,16 @@ def _say_hello(hello: Hello) -> None:
     hello.count += BLOCK
 
 
-def _alone(site: Site) -> tuple[list[float], list[float]]:
+def _alone(site: Site, count: int) -> tuple[list[float], list[float]]:
     """Seconds of the rater who has judged much, and of the one who has judged nothing, in turn."""
     taken: tuple[list[float], list[float]] = ([], [])
     site.line.open()
     for rater in (site.lone, site.new) * 5:
         site.line.send_and_next(rater)
-    for _ in range(ALONE):
+    for _ in range(count):
         for rater, seconds in zip((site.lone, site.new), taken, strict=True):
             seconds.append(site.line.send_and_next(rater))
-    site.sent_in_all += 2 * ALONE + 10
+    site.sent_in_all += 2 * count + 10
     return taken
 
 

@@ -26,6 +26,7 @@ import django
 if __name__ == "__main__":
     django.setup()
 
+from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
@@ -34,7 +35,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 
-from annotation.models import Assignment, Comparison, Judgment, Prompt, Rendering, Response, Seat, Slot
+from annotation.models import Assignment, Batch, Comparison, Judgment, Prompt, Rendering, Response, Seat, Slot
 from annotation.rendering import RENDERER_VERSION
 from annotation.rendering.markup import render
 from benchmarks.page import markdown, prose
@@ -65,6 +66,7 @@ def build(comparisons: int, *, rng: random.Random) -> None:
         pool.make_history(rng)
         pool.make_comparisons()
         pool.make_judgments()
+        pool.make_bookmarks()
         pool.number_on()
     with connection.cursor() as cursor:
         cursor.execute("VACUUM (ANALYZE)")
@@ -231,6 +233,25 @@ class _Pool:
             seconds="20 + random() * 60",
             key="gen_random_uuid()",
             created_at="lent.ended_at",
+        )
+
+    def make_bookmarks(self) -> None:
+        """Each rater's place in the queue is behind what they judged last; `new` has none yet."""
+        places = {field.column for field in Batch._meta.concrete_fields} & {"places"}
+        for column in places:
+            self.cursor.execute(f"UPDATE annotation_batch SET {column} = %s", [(self.size + 2) * OVERLAP])  # noqa: S608  ours
+        bookmark = apps.all_models["annotation"].get("bookmark")
+        if bookmark is None:  # lending that keeps no place
+            return
+        passed = "SELECT person, max(g) AS g, count(*) AS lent FROM past GROUP BY person"
+        self.copy(
+            bookmark,
+            like=bookmark._default_manager.get(seat__rater=self.ada).pk,
+            rows=f"(SELECT seat.id AS seat, passed.* FROM annotation_seat seat"  # noqa: S608  all of it is ours
+            f" JOIN ({passed}) passed ON passed.person = seat.rater_id) mine",
+            seat_id="mine.seat",
+            after=f"{self.first} + mine.g",
+            lent="mine.lent",
         )
 
     def number_on(self) -> None:
