@@ -58,9 +58,9 @@ EARLIER = "now() - interval '1 day' + g * interval '1 millisecond'"
 def build(comparisons: int, *, rng: random.Random) -> None:
     """The project, its pool and its raters, with all that happened before the measurement."""
     with transaction.atomic(), connection.cursor() as cursor:
-        # what is made in a transaction of a replica is believed: no foreign key is looked up, no relay rung
-        cursor.execute("SET LOCAL session_replication_role = replica")
         pool = _Pool(cursor, comparisons - 2)
+        # from here on what is written is believed: no foreign key is looked up, no relay rung
+        cursor.execute("SET LOCAL session_replication_role = replica")
         pool.make_people()
         pool.make_texts(rng)
         pool.make_history(rng)
