@@ -186,7 +186,7 @@ def _world(rng: random.Random, *, comparisons: int) -> "User":
     rater = make.rater(project, "ada")
     pairs = []
     for _ in range(comparisons):
-        first, second = make.responses(make.prompt(project, _prose(rng, 300)), _markdown(rng), _markdown(rng))
+        first, second = make.responses(make.prompt(project, prose(rng, 300)), markdown(rng), markdown(rng))
         pairs.append((first.pk, second.pk))
     actions.open_batch(
         project,
@@ -203,7 +203,7 @@ def _world(rng: random.Random, *, comparisons: int) -> "User":
     return rater
 
 
-def _prose(rng: random.Random, size: int) -> str:
+def prose(rng: random.Random, size: int) -> str:
     """Sentences of words drawn at random: they compress a little worse than what people write."""
     text = ""
     while len(text) < size:
@@ -212,17 +212,17 @@ def _prose(rng: random.Random, size: int) -> str:
     return text.strip()
 
 
-def _markdown(rng: random.Random) -> str:
+def markdown(rng: random.Random) -> str:
     """About 2 KB: paragraphs, a list, code and a table."""
     part = PROSE_BYTES // 4
-    items = "\n".join(f"- **{rng.choice(WORDS)}**: {_prose(rng, part // 3)}" for _ in range(3))
+    items = "\n".join(f"- **{rng.choice(WORDS)}**: {prose(rng, part // 3)}" for _ in range(3))
     names = rng.sample([word for word in WORDS if word.isalpha()], 6)
     code = f"def {names[0]}_{names[1]}({names[2]}, {names[3]}={rng.randint(2, 99)}):\n"
     code += f'    """{names[4].capitalize()} {names[5]}."""\n    for row in {names[2]}:\n'
     code += f"        if row.{names[4]} > {names[3]}:\n            yield row.{names[5]} * {rng.random():.3f}\n"
     rows = "\n".join(f"| {rng.choice(WORDS)} | {rng.randint(1, 9999)} | {rng.random():.2f} |" for _ in range(4))
     table = f"| {names[1]} | {names[2]} | {names[3]} |\n| --- | ---: | ---: |\n{rows}"
-    parts = [_prose(rng, part), items, f"```python\n{code}```", _prose(rng, part), table, _prose(rng, part)]
+    parts = [prose(rng, part), items, f"```python\n{code}```", prose(rng, part), table, prose(rng, part)]
     return f"## {names[0].capitalize()} {names[1]}\n\n" + "\n\n".join(parts)
 
 

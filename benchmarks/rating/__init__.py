@@ -1,0 +1,1 @@
+"""Claim: "send and next" costs the same among a thousand comparisons and among a million (see `__main__`)."""
