@@ -176,7 +176,7 @@ def _open(postgres: Postgres, size: int, until: ExitStack, rng: random.Random) -
     meters = [Meter(web=web.pid, postgres=postgres.pid) for _ in range(2)]
     line = Line(web, random.Random(rng.random()))
     newest = postgres.run("SELECT max(id) FROM annotation_judgment", name=database)[0][0]
-    site = Site(size, database, web, *meters, Rater(sessions[0]), Rater(sessions[1]), raters, line, newest)
+    site = Site(size, database, web, meters[0], meters[1], Rater(sessions[0]), Rater(sessions[1]), raters, line, newest)
     for rater in (site.lone, site.new, *raters):
         line.sit_down(rater)
     for rater in rng.choices(raters, k=WARM_UP):
@@ -188,7 +188,7 @@ def _open(postgres: Postgres, size: int, until: ExitStack, rng: random.Random) -
 def _open_hello(postgres: Postgres, site: Site, until: ExitStack, rng: random.Random) -> Hello:
     web = until.enter_context(machine.web(postgres, site.database, settings="benchmarks.rating.hello"))
     meters = [Meter(web=web.pid, postgres=postgres.pid) for _ in range(2)]
-    hello = Hello(Line(web, rng), site.raters[0], *meters)
+    hello = Hello(Line(web, rng), site.raters[0], meters[0], meters[1])
     for _ in range(WARM_UP):
         hello.line.hello(None)
         hello.line.hello(hello.rater)
