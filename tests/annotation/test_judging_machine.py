@@ -388,7 +388,7 @@ def _one(among: Sequence[Some], which: int) -> Some:
 def test_the_database_says_what_the_model_says(world: World) -> None:
     seen = Counter[str]()
 
-    how = settings(max_examples=50, stateful_step_count=30, deadline=None, derandomize=True, database=None)
+    how = settings(max_examples=110, stateful_step_count=30, deadline=None, derandomize=True, database=None)
     machine = cast("type[Judging]", lambda: Judging(world, seen))
     run_state_machine_as_test(machine, settings=settings(how, suppress_health_check=list(HealthCheck)))
 
