@@ -84,7 +84,7 @@ def open_batch(
     """
     asks = {"asks": queries.asks_of(project).write()}
     batch, new = Batch.objects.get_or_create(
-        project=project, name=name, defaults={"guideline": guideline, **asks, **terms}
+        project=project, name=name, defaults={"guideline": guideline, "places": overlap * len(pairs), **asks, **terms}
     )
     if not new:
         return batch
