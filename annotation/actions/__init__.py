@@ -68,6 +68,7 @@ from annotation.actions.lending import (
     lend_next,
     skip,
 )
+from annotation.actions.ordering import fold_leases, offer_again, prioritise
 from annotation.actions.rendering import enqueue_renderings, render_due, rerender
 from annotation.actions.revising import Frozen, NotRevisable, freeze_judgments, revise_judgment
 from annotation.actions.tasks import BadTask, lend_task, open_task_batch, save_task_draft, skip_task
@@ -123,6 +124,7 @@ __all__ = [
     "enqueue_renderings",
     "fail_exchange",
     "fold_labels",
+    "fold_leases",
     "freeze_judgments",
     "import_demonstrations",
     "import_prompts",
@@ -133,11 +135,13 @@ __all__ = [
     "lend_next",
     "lend_task",
     "mark_gold",
+    "offer_again",
     "offer_candidates",
     "open_batch",
     "open_conversation",
     "open_live_batch",
     "open_task_batch",
+    "prioritise",
     "put_back_exchange",
     "reconsider",
     "render_due",

@@ -201,7 +201,7 @@ WITH checked AS (
     SELECT seen.priority, seen.id, count(*) OVER () AS n FROM ({ahead}) seen
     WHERE NOT EXISTS (SELECT 1 FROM taken) ORDER BY seen.priority DESC, seen.id DESC LIMIT 1
 ), passed_freed AS (
-    SELECT seen.leased_until, seen.id FROM ({freed}) seen
+    SELECT seen.leased_until, seen.id, count(*) OVER () AS n FROM ({freed}) seen
     WHERE NOT EXISTS (SELECT 1 FROM checked) AND NOT EXISTS (SELECT 1 FROM repeated)
       AND NOT EXISTS (SELECT 1 FROM freed)
     ORDER BY seen.leased_until DESC, seen.id DESC LIMIT 1
@@ -233,6 +233,7 @@ WITH checked AS (
         CASE WHEN taken.found = 'freed' THEN taken.slot_id ELSE passed_freed.id END AS freed_slot,
         CASE WHEN taken.found IS NULL THEN COALESCE(passed.n, 0) < %(window)s
              WHEN taken.found = 'ahead' THEN false ELSE %(exhausted)s END AS is_exhausted,
+        COALESCE(passed_freed.n, 0) < %(window)s AS no_more_freed,
         -- one that is skipped right now may be written with a time a little before what was seen already
         {clock} - interval '10 seconds' AS surely
     FROM (SELECT 1) AS once LEFT JOIN taken ON true LEFT JOIN passed ON true LEFT JOIN passed_freed ON true
@@ -256,12 +257,12 @@ WITH checked AS (
     RETURNING mark.priority, mark.after, mark.freed_at, mark.freed_slot, mark.checks, mark.prompt_id,
               mark.exhausted_at IS NOT NULL
 )
-SELECT (SELECT id FROM lent), moved.* FROM moved
+SELECT (SELECT id FROM lent), place.no_more_freed, moved.* FROM moved, place
 """
 _NEAR = _AHEAD.replace("%(window)s", "20")
-_BEFORE = (
-    "NOT EXISTS (SELECT 1 FROM checked) AND NOT EXISTS (SELECT 1 FROM repeated) AND NOT EXISTS (SELECT 1 FROM freed)"
-)
+_UNCHECKED = "NOT EXISTS (SELECT 1 FROM checked) AND NOT EXISTS (SELECT 1 FROM repeated)"
+_NOT_FREED = "AND NOT EXISTS (SELECT 1 FROM freed)"
+_NO_OTHER = "AND NOT EXISTS (SELECT 1 FROM other)"
 
 
 def _filled(template: str, **parts: str) -> str:
@@ -273,8 +274,8 @@ def _filled(template: str, **parts: str) -> str:
 
 TAKE = _filled(
     _TAKE,
-    other=_filled(_NEXT, ahead=_NEAR, wanted="seen.prompt_id <> %(prompt)s", unless=_BEFORE),
-    following=_filled(_NEXT, ahead=_AHEAD, wanted="true", unless=_BEFORE + " AND NOT EXISTS (SELECT 1 FROM other)"),
+    other=_filled(_NEXT, ahead=_NEAR, wanted="seen.prompt_id <> %(prompt)s", unless=f"{_UNCHECKED} {_NOT_FREED}"),
+    following=_filled(_NEXT, ahead=_AHEAD, wanted="true", unless=f"{_UNCHECKED} {_NOT_FREED} {_NO_OTHER}"),
     ahead=_AHEAD,
     near=_NEAR,
     freed=_FREED,
@@ -329,9 +330,9 @@ def look(given: dict[str, Any]) -> Sight:
     return Sight(tuple(held), lease, tuple(Offer(*row[2:]) for row in rows if row[2] is not None))
 
 
-def take(offer: Offer, given: dict[str, Any], *, check: Check) -> tuple[int | None, Offer]:
-    """Lease a place of this batch. Returns the assignment, None when there was nothing in the next stretch, and the
-    batch as it is now offered: `exhausted` when the queue has ended.
+def take(offer: Offer, given: dict[str, Any], *, check: Check) -> tuple[int | None, Offer | None]:
+    """Lease a place of this batch. Returns the assignment, or None when there was nothing in the next stretch, and the
+    batch as it is now offered, or None when there is nothing more for this rater.
     """
     wanted = given | {
         "batch": offer.batch,
@@ -351,7 +352,7 @@ def take(offer: Offer, given: dict[str, Any], *, check: Check) -> tuple[int | No
     }
     with connection.cursor() as cursor:
         cursor.execute(TAKE, wanted)
-        assignment, priority, after, freed_at, freed_slot, checks, prompt, exhausted = cursor.fetchone()
+        assignment, no_more_freed, priority, after, freed_at, freed_slot, checks, prompt, exhausted = cursor.fetchone()
     moved = replace(
         offer,
         priority=priority,
@@ -362,4 +363,6 @@ def take(offer: Offer, given: dict[str, Any], *, check: Check) -> tuple[int | No
         prompt=prompt,
         exhausted=exhausted,
     )
-    return assignment, moved
+    stands_still = (freed_at, freed_slot) == (offer.freed_at, offer.freed_slot)
+    is_over = assignment is None and exhausted and (no_more_freed or stands_still)
+    return assignment, None if is_over else moved

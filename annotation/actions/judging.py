@@ -235,7 +235,9 @@ def undo_answer(
     while_no_freeze(project_id)
     seat = take_seat(project_id, assignment.rater_id)
     assignment = (
-        Assignment.objects.select_for_update(of=("self",)).select_related("comparison__batch").get(pk=assignment.pk)
+        Assignment.objects.select_for_update(of=("self",))
+        .select_related("comparison__batch", "slot")
+        .get(pk=assignment.pk)
     )
     newest = assignment.judgments.order_by("-revision").select_related("withdrawal").first()
     if assignment.state == Assignment.State.OPEN:
@@ -274,13 +276,15 @@ def _take_back_skip(assignment: Assignment, seat: Seat, *, lease: timedelta, now
     Seat.objects.filter(pk=seat.pk).update(skipped=F("skipped") - 1)
 
 
-def _free_place(judgment: Judgment, assignment: Assignment, *, lease: timedelta, now: datetime | None) -> None:
+def _free_place(
+    slot: Slot, judgment: Judgment, assignment: Assignment, *, lease: timedelta, now: datetime | None
+) -> None:
     """The place is the rater's again, and free for others when they let it be."""
     comparison = Comparison.objects.filter(pk=judgment.comparison_id)
     if judgment.surplus:
         comparison.update(label_due=True)
         return
-    Slot.objects.filter(pk=assignment.slot_id).update(filled_at=None, leased_until=clock(now) + lease)
+    Slot.objects.filter(pk=slot.pk).update(filled_at=None, leased_until=clock(now) + lease)
     reserved = Case(When(check_as=Purpose.GOLD, then=Value(value=False)), default=Value(value=True))
     comparison.update(filled=F("filled") - 1, is_open=reserved, label_due=True)
     if assignment.comparison.batch.closed_at is not None:
@@ -291,8 +295,8 @@ def _take_back_judgment(
     judgment: Judgment, assignment: Assignment, seat: Seat, *, lease: timedelta, now: datetime | None
 ) -> None:
     Withdrawal.objects.create(judgment=judgment, reason="undone by the rater", at=clock(now))
-    if assignment.slot_id is not None:
-        _free_place(judgment, assignment, lease=lease, now=now)
+    if assignment.slot is not None:
+        _free_place(assignment.slot, judgment, assignment, lease=lease, now=now)
     Seat.objects.filter(pk=seat.pk).update(
         judged=F("judged") - 1,
         seconds=F("seconds") - judgment.seconds,

@@ -10,6 +10,7 @@ from django.db import transaction
 
 from annotation import queries
 from annotation.actions.judging import while_no_freeze
+from annotation.actions.ordering import sort_silver
 from annotation.aggregation import SoftLabel, aggregate
 from annotation.models import Adjudication, Comparison, Label
 from raters.actions import note
@@ -53,6 +54,7 @@ def fold_labels(*, now: datetime, limit: int = 500) -> int:
     )
     Label.objects.filter(comparison__in=set(due) - labels.keys()).delete()
     Comparison.objects.filter(pk__in=due).update(label_due=False)
+    sort_silver(due)
     return len(due)
 
 

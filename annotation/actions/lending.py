@@ -114,12 +114,12 @@ def sit_down(project_id: int, rater_id: int) -> Place:
             cursor.execute(SIT_DOWN, given)
             row = cursor.fetchone()
             if row is not None:
-                return Place(*row[:6], CheckRates(*row[6:9]), *row[9:])
+                seat, judged, skipped, panel, paused, reason, *rates, per_item, per_rater = row
+                return Place(seat, judged, skipped, panel, paused, reason, CheckRates(*rates), per_item, per_rater)
             take_seat(project_id, rater_id)
     raise LookupError(f"Person {rater_id} is no rater of project {project_id}.")
 
 
-@transaction.atomic
 def lend_next(
     project: Project,
     *,
@@ -130,7 +130,8 @@ def lend_next(
 ) -> Assignment:
     """The comparison this rater should judge now: the one they hold, else the next one that is free.
 
-    `batch` keeps to the comparisons of one batch. Raises Paused, MustReadFirst, NothingLeft.
+    `batch` keeps to the comparisons of one batch. Raises Paused, MustReadFirst, NothingLeft; how far the search came
+    is kept all the same.
     """
     queue = lend_ahead(project, rater=rater, ahead=1, now=now, batch=batch, rng=rng)
     if queue.ids:
@@ -166,8 +167,8 @@ def fill_queue(
 ) -> Queue:
     """The same for a seat that is locked already, inside the caller's transaction."""
     if place.paused:
-        refusal = Paused(place.pause_reason or "A lead paused your work here.")
-        return Queue((), place, refusal, project.lease_seconds)
+        paused = Paused(place.pause_reason or "A lead paused your work here.")
+        return Queue((), place, paused, project.lease_seconds)
     given = {
         "seat": place.seat_id,
         "project": project.pk,
@@ -180,10 +181,9 @@ def fill_queue(
         "now": now,
     }
     sight = look(given)
-    new, refusal, leases = _more(sight.offers, place, given, wanted=min(ahead, MOST_AHEAD) - len(sight.held), rng=rng)
+    new, none_left, leases = _more(sight.offers, place, given, wanted=min(ahead, MOST_AHEAD) - len(sight.held), rng=rng)
+    refusal = none_left and (_why_not(rater, sight.offers) or none_left)
     lease = min([*leases, sight.lease or project.lease_seconds])
-    if refusal is not None:
-        refusal = _why_not(rater, sight.offers) or refusal
     return Queue((*sight.held, *new), place, refusal, lease)
 
 
@@ -204,14 +204,15 @@ def _more(
         chosen = left[choose_batch({pk: offer.weight for pk, offer in left.items()}, rng=rng)]
         rates = place.rates if chosen.checks < place.most_per_rater else CheckRates()
         assignment, moved = take(chosen, given, check=draw_check(rates, rng=rng))
-        left[chosen.batch] = moved
-        if assignment is not None:
+        if moved is None:
+            del left[chosen.batch]
+        else:
+            left[chosen.batch] = moved
+        if assignment is None:
+            windows += 1
+        else:
             lent.append(assignment)
             leases.append(chosen.lease)
-            continue
-        windows += 1
-        if moved.exhausted:
-            del left[chosen.batch]
     return lent, None, leases
 
 
