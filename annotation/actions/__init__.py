@@ -68,7 +68,7 @@ from annotation.actions.lending import (
     lend_next,
     skip,
 )
-from annotation.actions.ordering import fold_leases, offer_again, prioritise
+from annotation.actions.ordering import fold_leases, prioritise
 from annotation.actions.rendering import enqueue_renderings, render_due, rerender
 from annotation.actions.revising import Frozen, NotRevisable, freeze_judgments, revise_judgment
 from annotation.actions.tasks import BadTask, lend_task, open_task_batch, save_task_draft, skip_task
@@ -135,7 +135,6 @@ __all__ = [
     "lend_next",
     "lend_task",
     "mark_gold",
-    "offer_again",
     "offer_candidates",
     "open_batch",
     "open_conversation",

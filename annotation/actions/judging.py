@@ -279,16 +279,20 @@ def _take_back_skip(assignment: Assignment, seat: Seat, *, lease: timedelta, now
 def _free_place(
     slot: Slot, judgment: Judgment, assignment: Assignment, *, lease: timedelta, now: datetime | None
 ) -> None:
-    """The place is the rater's again, and free for others when they let it be."""
+    """The place is the rater's again, and free for others when they let it be; a batch that was done is not any more.
+
+    The batch first: whoever closes it meanwhile waits, and sees that something is open.
+    """
     comparison = Comparison.objects.filter(pk=judgment.comparison_id)
     if judgment.surplus:
         comparison.update(label_due=True)
         return
-    Slot.objects.filter(pk=slot.pk).update(filled_at=None, leased_until=clock(now) + lease)
+    batch = Batch.objects.select_for_update(no_key=True).get(pk=assignment.comparison.batch_id)
     reserved = Case(When(check_as=Purpose.GOLD, then=Value(value=False)), default=Value(value=True))
     comparison.update(filled=F("filled") - 1, is_open=reserved, label_due=True)
-    if assignment.comparison.batch.closed_at is not None:
-        Batch.objects.filter(pk=assignment.comparison.batch_id).update(closed_at=None)
+    Slot.objects.filter(pk=slot.pk).update(filled_at=None, leased_until=clock(now) + lease)
+    if batch.closed_at is not None:
+        Batch.objects.filter(pk=batch.pk).update(closed_at=None)
 
 
 def _take_back_judgment(

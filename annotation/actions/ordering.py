@@ -1,21 +1,19 @@
-"""What decides the order of work: priorities, places that are free again, lengths of leases, what serves as a check."""
+"""What decides the order of work: priorities, how long a comparison is kept, what serves as a check."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from django.db import connection, transaction
-from django.db.models import F, Q
+from django.db.models import F
 from django.db.models.functions import Random
 
-from annotation.actions.finding import clock
-from annotation.models import Batch, Comparison, Slot
+from annotation.models import Batch, Comparison
 from annotation.routing import GOLD, SILVER
 from raters.actions import note
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-    from datetime import datetime
 
     from raters.models import User
 
@@ -50,17 +48,6 @@ def prioritise(batch: Batch, *, comparisons: Collection[int], priority: int, by:
     details = {"comparisons": moved, "priority": priority}
     note(batch.project, actor=by, action="batch.prioritised", subject=batch.name, details=details)
     return moved
-
-
-@transaction.atomic
-def offer_again(comparisons: Collection[int], *, now: datetime | None = None) -> int:
-    """Show raters who are past these comparisons their places without a holder, new or old. Returns how many places.
-
-    Whoever opens a comparison again, or gives it more slots, calls this in the same transaction.
-    """
-    open_ones = Slot.objects.filter(comparison__in=comparisons, comparison__is_open=True, filled_at=None)
-    free = open_ones.filter(Q(leased_until=None) | Q(leased_until__lte=clock(now)))
-    return free.update(rater=None, leased_until=clock(now))
 
 
 @transaction.atomic

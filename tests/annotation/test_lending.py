@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,9 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from annotation import actions
 from annotation.actions import finding
-from annotation.actions.lending import sit_down
 from annotation.models import Assignment, Batch, Bookmark, Comparison, Judgment, Slot
-from annotation.routing import draw_check
 from guidelines.models import GuidelineVersion
 from raters.models import Project, Role, Standing, User
 from tests import make
@@ -159,8 +156,7 @@ class TestFreedPlaces:
         make.judgment(ada, project)
 
         Comparison.objects.filter(pk=comparison.pk).update(overlap=2, is_open=True)
-        Slot.objects.create(comparison=comparison, number=2, swapped=False)
-        assert actions.offer_again([comparison.pk], now=make.now()) == 1
+        Slot.objects.create(comparison=comparison, number=2, swapped=False, leased_until=make.now())
 
         assert lent(ada, project) == comparison.pk
 
@@ -329,7 +325,7 @@ class TestLeases:
 
         assignment = actions.lend_next(project, rater=ada)
 
-        slot = Slot.objects.get(pk=assignment.slot_id)
+        slot = Slot.objects.get(assignments=assignment)
         assert slot.leased_until == assignment.expires_at
         assert LEASE <= assignment.expires_at - before < LEASE + timedelta(seconds=30)
 
@@ -367,124 +363,6 @@ class TestLeases:
 
         until = dict(Assignment.objects.values_list("comparison__batch", "expires_at"))
         assert until == {quick.pk: at + timedelta(seconds=200), slow.pk: at + timedelta(seconds=600)}
-
-
-# A project with 20,000 open comparisons of overlap 2, of which the rater has judged a quarter. Every comparison is of
-# the same two responses: lending reads no text.
-MANY = """
-SET CONSTRAINTS ALL IMMEDIATE;
-ALTER TABLE annotation_comparison DROP CONSTRAINT pairs_are_unique_in_a_batch;
-INSERT INTO annotation_comparison
-    (project_id, batch_id, prompt_id, response_a_id, response_b_id, overlap, filled, is_open, label_due, gold_reason)
-SELECT project_id, batch_id, prompt_id, response_a_id, response_b_id, 2, 0, true, false, ''
-FROM annotation_comparison template, generate_series(2, 20000) number WHERE template.id = %(template)s;
-INSERT INTO annotation_slot (comparison_id, number, swapped)
-SELECT comparison.id, number, number = 2
-FROM annotation_comparison comparison, generate_series(1, 2) number WHERE comparison.id > %(template)s;
-INSERT INTO annotation_assignment
-    (comparison_id, slot_id, rater_id, guideline_version_id, swapped, state, skip_reason, expires_at, ended_at)
-SELECT slot.comparison_id, slot.id, %(rater)s, %(version)s, slot.swapped, 'judged', '', now(), now()
-FROM annotation_slot slot JOIN annotation_comparison comparison ON comparison.id = slot.comparison_id
-WHERE slot.number = 1 AND comparison.id <= (SELECT id FROM annotation_comparison ORDER BY id OFFSET 4999 LIMIT 1);
-UPDATE annotation_slot slot SET rater_id = %(rater)s, filled_at = now(), leased_until = NULL
-FROM annotation_assignment mine WHERE mine.slot_id = slot.id;
-UPDATE annotation_comparison comparison SET filled = 1
-FROM annotation_assignment mine WHERE mine.comparison_id = comparison.id;
-ANALYZE annotation_comparison, annotation_slot, annotation_assignment;
-"""
-
-
-@pytest.fixture
-def many(project: Project, ada: User) -> Comparison:
-    """The first of 20,000, of which ada has judged 5,000."""
-    template = make.comparison(project, overlap=2)
-    version = make.guideline(project).versions.get(state="published")
-    with connection.cursor() as cursor:
-        cursor.execute(MANY, {"template": template.pk, "rater": ada.pk, "version": version.pk})
-    return template
-
-
-def touched(statement: str, given: dict[str, Any]) -> tuple[int, list[dict[str, Any]]]:
-    """The pages that a statement reads from memory or disk, and the nodes of its plan."""
-    with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) {statement}", given)
-        (plans,) = cursor.fetchone()
-    plan = (json.loads(plans) if isinstance(plans, str) else plans)[0]["Plan"]
-    nodes, waiting = [], [plan]
-    while waiting:
-        node = waiting.pop()
-        nodes.append(node)
-        waiting += node.get("Plans", [])
-    return plan["Shared Hit Blocks"] + plan["Shared Read Blocks"], nodes
-
-
-def asked_of(comparison: Comparison, rater: User, *, check: str = "") -> dict[str, Any]:
-    """What `take` would ask for the rater, where their bookmark is."""
-    sent: dict[str, Any] = {}
-
-    def keep(cursor: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        if "annotation_bookmark AS mark" in sql:
-            sent.update(params)
-        return cursor(sql, params, many, context)
-
-    with connection.execute_wrapper(lambda execute, sql, params, m, context: keep(execute, sql, params, m, context)):
-        actions.lend_ahead(comparison.project, rater=rater, ahead=1, now=make.now())
-    mark = Bookmark.objects.get(seat__rater=rater)
-    return sent | {"priority": mark.priority, "after": mark.after, "prompt": 0, "check": check}
-
-
-class TestCost:
-    def test_does_not_grow_with_what_the_rater_has_judged(self, many: Comparison, ada: User) -> None:
-        """5,000 judged comparisons are still open in front of the rater's bookmark when they begin, once."""
-        given = asked_of(many, ada)
-        new = asked_of(many, make.rater(many.project, "eve"))
-
-        after_many, nodes = touched(finding.TAKE, given)
-        for_new, _ = touched(finding.TAKE, new)
-
-        assert after_many < 150
-        assert after_many < for_new + 40
-        scans = [node for node in nodes if node.get("Relation Name") == "annotation_comparison"]
-        used = [node for node in scans if node["Node Type"].startswith("Index") and node["Actual Loops"]]
-        assert "queue_of_batch" in {node["Index Name"] for node in used}
-        assert max(node["Actual Rows"] * node["Actual Loops"] for node in used) <= 20
-        assert not [node for node in scans if node["Node Type"] == "Seq Scan" and node["Actual Loops"]]
-
-    def test_the_first_time_each_judged_one_is_passed_once(self, many: Comparison, ada: User) -> None:
-        with CaptureQueriesContext(connection) as first:
-            actions.lend_ahead(many.project, rater=ada, ahead=1, now=make.now())
-        with CaptureQueriesContext(connection) as second:
-            actions.lend_ahead(many.project, rater=ada, ahead=2, now=make.now())
-
-        assert sum("annotation_bookmark AS mark" in query["sql"] for query in first) == 5000 / finding.WINDOW + 1
-        assert sum("annotation_bookmark AS mark" in query["sql"] for query in second) == 1
-
-    def test_of_looking_round_does_not_grow(self, many: Comparison, ada: User) -> None:
-        project = many.project
-        actions.lend_ahead(project, rater=ada, ahead=3, now=make.now())
-        seat = sit_down(project.pk, ada.pk).seat_id
-        given = {"seat": seat, "project": project.pk, "rater": ada.pk, "batch": None, "lease": 600, "now": None}
-
-        pages, _ = touched(finding.LOOK, given | {"batches": finding.MOST_BATCHES})
-
-        assert pages < 150
-
-    def test_of_a_check_is_that_of_any_other(self, many: Comparison, ada: User) -> None:
-        plain, _ = touched(finding.TAKE, asked_of(many, make.rater(many.project, "eve")))
-        for number, kind in enumerate(["gold", "silver", "repeat"]):
-            given = asked_of(many, make.rater(many.project, f"rater{number}"), check=kind)
-            assert touched(finding.TAKE, given)[0] < plain + 60
-
-    def test_chance_is_asked_once_for_each(self, project: Project, ada: User) -> None:
-        make.batch(project, comparisons=3)
-        rng, same = random.Random(4), random.Random(4)
-
-        place = sit_down(project.pk, ada.pk)
-        actions.lend_ahead(project, rater=ada, ahead=2, now=make.now(), rng=rng)
-        for _ in range(2):
-            draw_check(place.rates, rng=same)
-
-        assert rng.random() == same.random()
 
 
 def test_judgments_of_the_label_say_so(project: Project, ada: User) -> None:

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("annotation", "0008_lending_follows_a_bookmark")]
+    dependencies = [("annotation", "0009_lending_follows_a_bookmark")]
     operations = [
         migrations.AlterField(
             model_name="slot",
