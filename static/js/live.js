@@ -67,7 +67,7 @@
     const status = event.detail.ctx.response?.status;
     if (status === 422 || status === 409) return;
     saying = false;
-    if (source.id === "waiting") tell("The server does not answer just now. Your words are kept; this page goes on looking.");
+    if (source.closest("#waiting") && source.hasAttribute("hx-trigger")) tell("The server does not answer just now. Your words are kept; this page goes on looking.");
     else tell("Not sent yet: the server did not answer. Your words are kept. Press the button again; it counts once.");
   }
   function onAnswer(event) { // a page instead of the conversation: the sign-in has ended
