@@ -46,7 +46,7 @@ check: setup
 	@$(MAKE) --no-print-directory test
 
 bench: setup
-	@test -n "$(NAME)" || { echo "Say which: make bench NAME=..., one of" $(basename $(notdir $(filter-out %/__init__.py,$(wildcard benchmarks/*.py)))); exit 2; }
+	@test -n "$(NAME)" || { echo "Say which: make bench NAME=..., one of" $(sort $(basename $(notdir $(filter-out %/__init__.py,$(wildcard benchmarks/*.py)))) $(notdir $(patsubst %/__main__.py,%,$(wildcard benchmarks/*/__main__.py)))); exit 2; }
 	$(QUIET_CORES) $(PYTHON) -m benchmarks.$(NAME) $(ARGS)
 
 chaos: setup

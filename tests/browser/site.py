@@ -6,12 +6,14 @@ All of it is in the project of ada, who has answered, been settled against, and 
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
+from typing import Any
 
 from django.utils import timezone
 
 from annotation import actions as annotation
-from annotation.kinds import DEMONSTRATION, EDIT, RANKING
-from annotation.models import Batch
+from annotation.kinds import DEMONSTRATION, EDIT, RANKING, RED_TEAM
+from annotation.models import Batch, Conversation, Exchange
 from raters import actions as raters
 from raters.models import Project, Role, User
 from tests import make
@@ -57,7 +59,8 @@ def build(project: Project, *, ada: User) -> dict[str, object]:
     rhea = make.user("rhea", Role.REVIEWER, project=project)
     judgment = _history(project, ada=ada, rhea=rhea)
     raters.agree_to_sensitive(project, user=ada, now=timezone.now())
-    return {"answer": judgment, **_hard_texts(project), **_tasks(project, ada=ada), **_revised(ada)}
+    hard = _hard_texts(project)
+    return {"answer": judgment, **hard, **_tasks(project, ada=ada), **_talks(project, ada=ada), **_revised(ada)}
 
 
 def _history(project: Project, *, ada: User, rhea: User) -> int:
@@ -110,6 +113,30 @@ def _tasks(project: Project, *, ada: User) -> dict[str, object]:
     edited = make.task_answer(ada, over, "Ponies are small.")
     ranked = make.task_answer(ada, make.task_batch(project, RANKING, name="ranked"), (1, 2, 2, 3))
     return {**batches, "over": over.pk, "edited": edited.pk, "ranked": ranked.pk}
+
+
+def _talks(project: Project, *, ada: User) -> dict[str, object]:
+    """A place to talk, one to attack, and a conversation of ada's in each of its states."""
+
+    def begun(name: str, **terms: Any) -> Conversation:
+        return make.conversation(ada, make.live_batch(project, name=name, **terms))
+
+    places = {"talk": make.live_batch(project, name="talk").pk}
+    places["red_team"] = make.live_batch(project, kind=RED_TEAM, name="attack", is_sensitive=True).pk
+    states = {"composing": begun("about trains"), "judged": begun("about rice"), "ended": begun("about the Moon")}
+    for name, terms in {"offered": {}, "covered": {"kind": RED_TEAM, "is_sensitive": True}}.items():
+        states[name] = begun(name, **terms)
+        make.turn(states[name], TURNS[0])
+        make.offer(CODE, MATHS)
+    make.turn(states["judged"], "Is rice safe after a night?")
+    make.live_judgment(make.offer("No.", "Yes, if it is hot."))
+    annotation.end_conversation(states["ended"], now=timezone.now())
+    states["unanswered"] = begun("about climate")
+    turn = make.turn(states["unanswered"], ARABIC)
+    Exchange.objects.filter(pk=turn.pk).update(asked_at=timezone.now() - timedelta(hours=1))
+    while annotation.render_due(now=timezone.now()):
+        continue
+    return {**places, **{name: talk.pk for name, talk in states.items()}}
 
 
 def _revised(ada: User) -> dict[str, object]:
