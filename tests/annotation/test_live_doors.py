@@ -14,8 +14,7 @@ from annotation.kinds import LONGEST_TURN
 from annotation.models import Batch, Conversation, Exchange, Judgment
 from raters.models import Project, Standing, User
 from tests import make
-
-HTMX = {"HX-Request": "true"}
+from tests.annotation.talking import HTMX, html, judge, say, url
 
 
 @pytest.fixture
@@ -35,24 +34,6 @@ def browser(client: Client, ada: User) -> Client:
     """Ada's browser."""
     client.force_login(ada)
     return client
-
-
-def url(thing: Conversation | Exchange, deed: str = "") -> str:
-    folder = "conversations" if isinstance(thing, Conversation) else "exchanges"
-    return f"/p/helpfulness/{folder}/{thing.pk}/{deed and deed + '/'}"
-
-
-def html(answer: Any) -> str:
-    return str(answer.content.decode())
-
-
-def say(client: Client, talk: Conversation, text: str = "Hello.", **more: Any) -> Any:
-    return client.post(url(talk, "turn"), {"text": text, "key": str(uuid.uuid4()), **more}, headers=HTMX)
-
-
-def judge(client: Client, exchange: Exchange, **more: Any) -> Any:
-    sent = {"preference": "2", "key": str(uuid.uuid4()), "seconds": "3.5", **more}
-    return client.post(url(exchange, "judgment"), sent, headers=HTMX)
 
 
 class TestBegin:

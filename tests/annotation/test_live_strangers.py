@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import random
-import uuid
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from django.test import Client
@@ -14,8 +12,8 @@ from annotation import actions
 from annotation.models import Batch, Conversation, Exchange, Response
 from raters.models import Project, User
 from tests import make
+from tests.annotation.talking import HTMX, html, judge, say, url
 
-HTMX = {"HX-Request": "true"}
 CANARY = "c0ffee" * 10 + "feed"
 
 
@@ -36,24 +34,6 @@ def browser(client: Client, ada: User) -> Client:
     """Ada's browser."""
     client.force_login(ada)
     return client
-
-
-def url(thing: Conversation | Exchange, deed: str = "") -> str:
-    folder = "conversations" if isinstance(thing, Conversation) else "exchanges"
-    return f"/p/helpfulness/{folder}/{thing.pk}/{deed and deed + '/'}"
-
-
-def html(answer: Any) -> str:
-    return str(answer.content.decode())
-
-
-def say(client: Client, talk: Conversation, text: str = "Hello.", **more: Any) -> Any:
-    return client.post(url(talk, "turn"), {"text": text, "key": str(uuid.uuid4()), **more}, headers=HTMX)
-
-
-def judge(client: Client, exchange: Exchange, **more: Any) -> Any:
-    sent = {"preference": "2", "key": str(uuid.uuid4()), "seconds": "3.5", **more}
-    return client.post(url(exchange, "judgment"), sent, headers=HTMX)
 
 
 DOORS: list[tuple[str, Callable[[Conversation, Exchange], str]]] = [
