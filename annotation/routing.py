@@ -1,4 +1,4 @@
-"""On which side, or in which order, each response is shown. Pure: chance comes in as `rng`.
+"""On which side, or in which order, responses are shown, and what a rater gets next. Pure: chance comes in as `rng`.
 
 Sides are counterbalanced, not only random: the judgments of one comparison alternate between A left and B left, and
 half of the comparisons start with B left, so a habit of choosing the left side cancels out even at an overlap of 1.
@@ -7,7 +7,9 @@ half of the comparisons start with B left, so a habit of choosing the left side 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+import random
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -37,3 +39,61 @@ def shuffle_seed(task: int, rater: int) -> int:
 def shuffled(ids: Iterable[int], *, seed: int) -> list[int]:
     """The ids in the order that the seed gives: every order about equally often over seeds, the same for ever."""
     return sorted(ids, key=lambda one: hashlib.sha256(f"{seed}:{one}".encode()).digest())
+
+
+GOLD, SILVER, REPEAT = "gold", "silver", "repeat"
+REPEAT_AFTER_ITEMS = 150
+REPEAT_AFTER_DAYS = 7
+REPEAT_SPREAD = 50
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRates:
+    """The chance that the next item is gold, silver, or a repeat of the rater's own. They add up to at most 1/2."""
+
+    gold: float = 0.0
+    silver: float = 0.0
+    repeat: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What to look for instead of the next of the queue, and where: nothing when `kind` is empty.
+
+    Checks lie in random order on [0, 1): the first that will do at or after `start` is shown, round the end. Of the
+    rater's own items the one `back` items ago or an older one is repeated.
+    """
+
+    kind: str
+    start: float
+    back: int
+
+
+def draw_check(rates: CheckRates, *, rng: random.Random) -> Check:
+    """Whether the next item is a check. The intervals between checks are geometric: no count of items foretells one.
+
+    Draws the same three numbers whatever comes of it.
+    """
+    chance, start, spread = rng.random(), rng.random(), rng.randrange(REPEAT_SPREAD)
+    kinds = ((GOLD, rates.gold), (SILVER, rates.silver), (REPEAT, rates.repeat))
+    for kind, rate in kinds:
+        if chance < rate:
+            return Check(kind, start, REPEAT_AFTER_ITEMS + spread)
+        chance -= rate
+    return Check("", start, REPEAT_AFTER_ITEMS + spread)
+
+
+def choose_batch(weights: Mapping[int, float | None], *, rng: random.Random) -> int:
+    """The batch that the next item comes from; `weights` are those with work, by id, and None for one in its turn.
+
+    Batches without a weight are done one after the other, the oldest (lowest id) first. One with a weight shares the
+    work with that oldest one, which weighs 1. Raises ValueError when there is none.
+    """
+    if not weights:
+        raise ValueError("There is no batch to choose from.")
+    in_turn = min((batch for batch, weight in weights.items() if weight is None), default=None)
+    drawn = {batch: weight for batch, weight in weights.items() if weight is not None}
+    if in_turn is not None:
+        drawn[in_turn] = 1.0
+    ids = sorted(drawn)
+    return ids[0] if len(ids) == 1 else rng.choices(ids, [drawn[batch] for batch in ids])[0]

@@ -10,9 +10,10 @@ from annotation import actions
 
 @shared_task(name="annotation.fold")  # type: ignore[untyped-decorator]
 def fold() -> None:
-    """Labels follow their judgments, and finished batches close. Safe to ring at any time."""
+    """Labels follow their judgments, leases the time they take, and finished batches close. Safe at any time."""
     while actions.fold_labels(now=timezone.now()):
         continue
+    actions.fold_leases()
     actions.close_finished_batches(now=timezone.now())
 
 

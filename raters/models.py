@@ -112,6 +112,8 @@ class Standing(models.Model):
     paused_at = models.DateTimeField(null=True, blank=True)
     pause_reason = models.CharField(max_length=240, blank=True)
     sensitive_since = models.DateTimeField(null=True, blank=True, help_text="Opted in to distressing content then.")
+    languages = ArrayField(models.CharField(max_length=20), default=list, blank=True, db_default=[])
+    skills = ArrayField(models.CharField(max_length=60), default=list, blank=True, db_default=[])
     gold_right = models.PositiveIntegerField(default=0)
     gold_seen = models.PositiveIntegerField(default=0)
 

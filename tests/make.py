@@ -174,6 +174,11 @@ def assignment(person: User, project: Project) -> Assignment:
     return annotation.lend_next(project, rater=person, now=now())
 
 
+def assignment_by(person: User, project: Project, rng: random.Random) -> Assignment:
+    """The same, as this chance has it."""
+    return annotation.lend_next(project, rater=person, now=now(), rng=rng)
+
+
 def judgment(person: User, project: Project, *, preference: int = 1, **more: Any) -> Judgment:
     """The rater judges what they are lent; `preference` is canonical."""
     lent = assignment(person, project)

@@ -21,7 +21,7 @@ from django.db.models import Count, F, Sum
 from django.test import Client
 
 from annotation import actions, queries
-from annotation.models import Assignment, Comparison, Judgment, Seat, Slot
+from annotation.models import Assignment, Bookmark, Comparison, Judgment, Seat, Slot
 from raters.models import Project, Standing, User
 from tests import make
 
@@ -187,6 +187,7 @@ class HttpStorm:
             self.away.clear()
             past = timedelta(seconds=self.project.lease_seconds + 1)
             Slot.objects.update(leased_until=F("leased_until") - past)
+            Bookmark.objects.update(freed_at=F("freed_at") - past)
             Assignment.objects.update(expires_at=F("expires_at") - past)
         raise AssertionError(f"still open after {rounds} rounds: {self.log.came}")
 

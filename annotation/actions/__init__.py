@@ -68,6 +68,7 @@ from annotation.actions.lending import (
     lend_next,
     skip,
 )
+from annotation.actions.ordering import fold_leases, prioritise
 from annotation.actions.rendering import enqueue_renderings, render_due, rerender
 from annotation.actions.revising import Frozen, NotRevisable, freeze_judgments, revise_judgment
 from annotation.actions.slots import BadOverlap
@@ -125,6 +126,7 @@ __all__ = [
     "enqueue_renderings",
     "fail_exchange",
     "fold_labels",
+    "fold_leases",
     "freeze_judgments",
     "import_demonstrations",
     "import_prompts",
@@ -140,6 +142,7 @@ __all__ = [
     "open_conversation",
     "open_live_batch",
     "open_task_batch",
+    "prioritise",
     "put_back_exchange",
     "reconsider",
     "render_due",

@@ -8,15 +8,17 @@ from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q
 
 from annotation import queries
+from annotation.actions.lending import CHANCE
 from annotation.actions.rendering import enqueue_renderings
 from annotation.actions.slots import columns_of
 from annotation.kinds import LIVE, RED_TEAM
 from annotation.models import Batch, Comparison, Prompt, Response, Slot, Task
 from annotation.rendering import digest
-from annotation.routing import starting_orders, swapped
+from annotation.routing import GOLD, starting_orders, swapped
 from raters.actions import note
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
@@ -89,7 +91,7 @@ def open_batch(
     asks = {"asks": queries.asks_of(project).write()}
     terms |= columns_of(adaptive, overlap=overlap, split_panels=split_panels)
     batch, new = Batch.objects.get_or_create(
-        project=project, name=name, defaults={"guideline": guideline, **asks, **terms}
+        project=project, name=name, defaults={"guideline": guideline, "places": overlap * len(pairs), **asks, **terms}
     )
     if not new:
         return batch
@@ -170,15 +172,26 @@ class AlreadyJudged(Exception):
 
 
 @transaction.atomic
-def mark_gold(comparison: Comparison, *, preference: int, reason: str, by: User) -> Comparison:
+def mark_gold(
+    comparison: Comparison,
+    *,
+    preference: int,
+    reason: str,
+    by: User,
+    reserved: bool = False,
+    rng: random.Random = CHANCE,
+) -> Comparison:
     """Say that a comparison's answer is known. Raters cannot tell it from any other. Raises AlreadyJudged.
 
-    `preference` is canonical, -3 to 3; `reason` is what a rater who got it wrong is told.
+    `preference` is canonical, -3 to 3; `reason` is what a rater who got it wrong is told. It stays in its place in
+    the queue, or, `reserved`, leaves it and is shown to raters of its batch at random moments, to each once at most.
     """
     comparison = Comparison.objects.select_for_update().get(pk=comparison.pk)
     if comparison.judgments.exists():
         raise AlreadyJudged("This comparison was judged before. Choose one that nobody has seen.")
     comparison.gold_preference, comparison.gold_reason = preference, reason
-    comparison.save(update_fields=["gold_preference", "gold_reason"])
+    if reserved:
+        comparison.is_open, comparison.check_as, comparison.check_key = False, GOLD, rng.random()
+    comparison.save(update_fields=["gold_preference", "gold_reason", "is_open", "check_as", "check_key"])
     note(comparison.project, actor=by, action="comparison.made_gold", subject=comparison.pk)
     return comparison

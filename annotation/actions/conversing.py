@@ -320,7 +320,7 @@ def _leave_unjudged(exchange: Exchange, held: Conversation, *, now: datetime) ->
         return
     assignment.state, assignment.ended_at, assignment.skip_reason = Assignment.State.SKIPPED, now, "ended"
     assignment.save(update_fields=["state", "ended_at", "skip_reason"])
-    Slot.objects.filter(pk=assignment.slot_id, filled_at=None).update(leased_until=None)
+    Slot.objects.filter(assignments=assignment, filled_at=None).update(leased_until=None)
     others = Assignment.objects.filter(comparison=assignment.comparison_id, state=Assignment.State.OPEN)
     if not others.exists():
         Comparison.objects.filter(pk=assignment.comparison_id).update(is_open=False)

@@ -11,6 +11,7 @@ from django.db.models.functions import Coalesce, Least
 
 from annotation.kinds import IMPLIED_STRENGTH, ImpliedPair, Ranking, Writing, implied_pairs
 from annotation.models import Comparison, Demonstration, Judgment, Response, TaskAnswer, TaskResponse, Withdrawal
+from annotation.queries import counted_judgments
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,7 +101,8 @@ def _comparisons(answer: TaskAnswer, pairs: Sequence[ImpliedPair]) -> dict[tuple
 def _recount(comparisons: list[int]) -> None:
     """How many judgments each comparison has that count, and a new label for it."""
     counts = (
-        Judgment.objects.filter(comparison=OuterRef("pk"), withdrawal=None, surplus=False)
+        counted_judgments()
+        .filter(comparison=OuterRef("pk"))
         .order_by()
         .values("comparison")
         .annotate(n=Count("pk"))

@@ -9,11 +9,22 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection, transaction
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, Value, When
 
+from annotation.actions.finding import clock
 from annotation.actions.lending import Place, Queue, fill_queue, sit_down, take_seat
 from annotation.kinds import canonical
-from annotation.models import Assignment, Comparison, Judgment, Seat, Slot, Withdrawal
+from annotation.models import (
+    Assignment,
+    Batch,
+    Bookmark,
+    Comparison,
+    Judgment,
+    Purpose,
+    Seat,
+    Slot,
+    Withdrawal,
+)
 from annotation.queries.bench import draft_from
 from raters.models import Standing
 
@@ -28,26 +39,28 @@ if TYPE_CHECKING:
 SUBMITS = 7201
 
 # All that a judgment changes, in one statement: it ends the assignment, fills the slot if nobody else has or holds it,
-# counts on the comparison, the seat and the gold score, and cites the rules. Nothing changes and no row comes back when
-# the assignment had ended before, or when the key was used before: also by an answer that was taken back since.
+# counts on the comparison, the seat and the gold score, and cites the rules. What was asked about the rater has no
+# slot and changes no label. The clock is the database's, unless a time is given. Nothing changes and no row comes back
+# when the assignment had ended before, or when the key was used before: also by an answer that was taken back since.
 RECORD = """
 WITH ended AS (
-    UPDATE annotation_assignment SET state = 'judged', ended_at = %(now)s, draft = NULL
+    UPDATE annotation_assignment
+    SET state = 'judged', ended_at = COALESCE(%(now)s::timestamptz, statement_timestamp()), draft = NULL
     WHERE id = %(assignment)s AND state = 'open'
       AND NOT EXISTS (SELECT 1 FROM annotation_judgment sent
                       WHERE sent.rater_id = annotation_assignment.rater_id AND sent.key = %(key)s)
-    RETURNING id, slot_id, comparison_id, rater_id, guideline_version_id, swapped
+    RETURNING id, slot_id, comparison_id, rater_id, guideline_version_id, swapped, purpose, ended_at
 ), filled AS (
-    UPDATE annotation_slot slot SET rater_id = ended.rater_id, filled_at = %(now)s, leased_until = NULL
+    UPDATE annotation_slot slot SET rater_id = ended.rater_id, filled_at = ended.ended_at, leased_until = NULL
     FROM ended
     WHERE slot.id = ended.slot_id AND slot.filled_at IS NULL
-      AND (slot.rater_id = ended.rater_id OR slot.rater_id IS NULL OR slot.leased_until < %(now)s)
+      AND (slot.rater_id = ended.rater_id OR slot.rater_id IS NULL OR slot.leased_until <= ended.ended_at)
     RETURNING slot.id
 ), counted AS (
     UPDATE annotation_comparison comparison
     SET filled = filled + (SELECT count(*) FROM filled),
         is_open = is_open AND filled + (SELECT count(*) FROM filled) < overlap,
-        label_due = true
+        label_due = label_due OR ended.slot_id IS NOT NULL
     FROM ended WHERE comparison.id = ended.comparison_id
 ), seated AS (
     UPDATE annotation_seat seat
@@ -59,13 +72,13 @@ WITH ended AS (
     WHERE %(is_gold)s AND standing.user_id = ended.rater_id AND standing.project_id = %(project)s
 ), said AS (
     INSERT INTO annotation_judgment
-        (assignment_id, comparison_id, rater_id, guideline_version_id, swapped, revision, surplus,
+        (assignment_id, comparison_id, rater_id, guideline_version_id, swapped, purpose, revision, surplus,
          preference, qualities, flags_a, flags_b, no_rule, rationale, seconds, key, fingerprint, created_at)
-    SELECT id, comparison_id, rater_id, guideline_version_id, swapped,
+    SELECT id, comparison_id, rater_id, guideline_version_id, swapped, purpose,
            (SELECT count(*) FROM annotation_judgment earlier WHERE earlier.assignment_id = ended.id),
-           NOT EXISTS (SELECT 1 FROM filled),
+           slot_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM filled),
            %(preference)s, %(qualities)s::jsonb, %(flags_a)s::varchar[], %(flags_b)s::varchar[], %(no_rule)s,
-           %(rationale)s, %(seconds)s, %(key)s, %(fingerprint)s, %(now)s
+           %(rationale)s, %(seconds)s, %(key)s, %(fingerprint)s, ended_at
     FROM ended
     ON CONFLICT (rater_id, key) DO NOTHING
     RETURNING *
@@ -132,7 +145,7 @@ class NothingToUndo(Exception):
 
 
 @transaction.atomic
-def submit_judgment(assignment: Assignment, *, answer: Answer, key: UUID, now: datetime) -> Judgment:
+def submit_judgment(assignment: Assignment, *, answer: Answer, key: UUID, now: datetime | None = None) -> Judgment:
     """Record what the rater decided, once: the same key and answer again returns the judgment that is there.
 
     A late answer counts while its slot is free, and is kept as surplus otherwise; it is never dropped. An answer that
@@ -145,7 +158,14 @@ def submit_judgment(assignment: Assignment, *, answer: Answer, key: UUID, now: d
 
 @transaction.atomic
 def submit_and_lend(
-    assignment: Assignment, *, project: Project, answer: Answer, key: UUID, ahead: int, batch: int | None, now: datetime
+    assignment: Assignment,
+    *,
+    project: Project,
+    answer: Answer,
+    key: UUID,
+    ahead: int,
+    batch: int | None,
+    now: datetime | None = None,
 ) -> tuple[Judgment, Queue]:
     """The same, and hold `ahead` comparisons for the rater, in one transaction. Raises as `submit_judgment` does."""
     while_no_freeze(project.pk)
@@ -155,7 +175,9 @@ def submit_and_lend(
     return judgment, fill_queue(place, project, rater=assignment.rater, ahead=ahead, batch=batch, now=now)
 
 
-def _record(assignment: Assignment, place: Place, *, answer: Answer, key: UUID, now: datetime) -> tuple[Judgment, bool]:
+def _record(
+    assignment: Assignment, place: Place, *, answer: Answer, key: UUID, now: datetime | None
+) -> tuple[Judgment, bool]:
     """The judgment of this key, and whether it is new."""
     comparison = assignment.comparison
     said = answer.canonical(swapped=assignment.swapped)
@@ -204,7 +226,9 @@ def is_right(preference: int, comparison: Comparison) -> bool:
 
 
 @transaction.atomic
-def undo_answer(assignment: Assignment, *, key: UUID | None, lease: timedelta, now: datetime) -> Assignment:
+def undo_answer(
+    assignment: Assignment, *, key: UUID | None, lease: timedelta, now: datetime | None = None
+) -> Assignment:
     """Take back the judgment with this key, or a skip (no key), and lend the comparison to its rater again.
 
     The judgment stays, marked as withdrawn. Taking back again changes nothing. Raises NothingToUndo.
@@ -213,7 +237,9 @@ def undo_answer(assignment: Assignment, *, key: UUID | None, lease: timedelta, n
     while_no_freeze(project_id)
     seat = take_seat(project_id, assignment.rater_id)
     assignment = (
-        Assignment.objects.select_for_update(of=("self",)).select_related("comparison__batch").get(pk=assignment.pk)
+        Assignment.objects.select_for_update(of=("self",))
+        .select_related("comparison__batch", "slot")
+        .get(pk=assignment.pk)
     )
     newest = assignment.judgments.order_by("-revision").select_related("withdrawal").first()
     if assignment.state == Assignment.State.OPEN:
@@ -229,35 +255,56 @@ def undo_answer(assignment: Assignment, *, key: UUID | None, lease: timedelta, n
             raise NothingToUndo("A newer answer took the place of this one.")
         _take_back_judgment(newest, assignment, seat, lease=lease, now=now)
         assignment.draft = draft_from(newest)
-    assignment.state, assignment.ended_at, assignment.expires_at = Assignment.State.OPEN, None, now + lease
+    assignment.state, assignment.ended_at, assignment.expires_at = Assignment.State.OPEN, None, clock(now) + lease
     assignment.skip_reason = ""
     assignment.save(update_fields=["state", "ended_at", "expires_at", "skip_reason", "draft"])
+    assignment.refresh_from_db(fields=["expires_at"])
     return assignment
 
 
-def undo_judgment(judgment: Judgment, *, lease: timedelta, now: datetime) -> Assignment:
+def undo_judgment(judgment: Judgment, *, lease: timedelta, now: datetime | None = None) -> Assignment:
     """Take a judgment back and lend its comparison again. Raises NothingToUndo, also when it was taken back before."""
     if judgment.assignment is None or Withdrawal.objects.filter(judgment=judgment).exists():
         raise NothingToUndo("This answer was taken back before.")
     return undo_answer(judgment.assignment, key=judgment.key, lease=lease, now=now)
 
 
-def _take_back_skip(assignment: Assignment, seat: Seat, *, lease: timedelta, now: datetime) -> None:
-    free = Q(rater=None) | Q(rater=assignment.rater_id) | Q(leased_until__lt=now)
-    taken = Slot.objects.filter(free, pk=assignment.slot_id, filled_at=None, comparison__is_open=True)
-    if not taken.update(rater=assignment.rater_id, leased_until=now + lease):
-        raise NothingToUndo("Someone else has this comparison now.")
+def _take_back_skip(assignment: Assignment, seat: Seat, *, lease: timedelta, now: datetime | None) -> None:
+    if assignment.slot_id is not None:
+        free = Q(rater=None) | Q(rater=assignment.rater_id) | Q(leased_until__lte=clock(now))
+        taken = Slot.objects.filter(free, pk=assignment.slot_id, filled_at=None, comparison__is_open=True)
+        if not taken.update(rater=assignment.rater_id, leased_until=clock(now) + lease):
+            raise NothingToUndo("Someone else has this comparison now.")
+        marks = Bookmark.objects.filter(seat=seat, batch=assignment.comparison.batch_id)
+        marks.update(lent=F("lent") + 1)
     Seat.objects.filter(pk=seat.pk).update(skipped=F("skipped") - 1)
 
 
-def _take_back_judgment(
-    judgment: Judgment, assignment: Assignment, seat: Seat, *, lease: timedelta, now: datetime
+def _free_place(
+    slot: Slot, judgment: Judgment, assignment: Assignment, *, lease: timedelta, now: datetime | None
 ) -> None:
-    Withdrawal.objects.create(judgment=judgment, reason="undone by the rater", at=now)
-    if not judgment.surplus:
-        Slot.objects.filter(pk=assignment.slot_id).update(filled_at=None, leased_until=now + lease)
-        Comparison.objects.filter(pk=judgment.comparison_id).update(filled=F("filled") - 1, is_open=True)
-    Comparison.objects.filter(pk=judgment.comparison_id).update(label_due=True)
+    """The place is the rater's again, and free for others when they let it be; a batch that was done is not any more.
+
+    The batch first: whoever closes it meanwhile waits, and sees that something is open.
+    """
+    comparison = Comparison.objects.filter(pk=judgment.comparison_id)
+    if judgment.surplus:
+        comparison.update(label_due=True)
+        return
+    batch = Batch.objects.select_for_update(no_key=True).get(pk=assignment.comparison.batch_id)
+    reserved = Case(When(check_as=Purpose.GOLD, then=Value(value=False)), default=Value(value=True))
+    comparison.update(filled=F("filled") - 1, is_open=reserved, label_due=True)
+    Slot.objects.filter(pk=slot.pk).update(filled_at=None, leased_until=clock(now) + lease)
+    if batch.closed_at is not None:
+        Batch.objects.filter(pk=batch.pk).update(closed_at=None)
+
+
+def _take_back_judgment(
+    judgment: Judgment, assignment: Assignment, seat: Seat, *, lease: timedelta, now: datetime | None
+) -> None:
+    Withdrawal.objects.create(judgment=judgment, reason="undone by the rater", at=clock(now))
+    if assignment.slot is not None:
+        _free_place(assignment.slot, judgment, assignment, lease=lease, now=now)
     Seat.objects.filter(pk=seat.pk).update(
         judged=F("judged") - 1,
         seconds=F("seconds") - judgment.seconds,

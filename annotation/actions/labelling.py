@@ -11,6 +11,7 @@ from django.db.models import Q
 
 from annotation import queries
 from annotation.actions.judging import while_no_freeze
+from annotation.actions.ordering import sort_silver
 from annotation.actions.slots import follow_labels, hold_adaptive_batches
 from annotation.aggregation import SoftLabel, aggregate
 from annotation.models import Adjudication, Comparison, Label
@@ -64,6 +65,7 @@ def fold_labels(*, now: datetime, limit: int = 500) -> int:
     if rules:
         follow_labels(due, rules=rules, counted=counted, settled=verdicts.keys(), now=now)
     Comparison.objects.filter(pk__in=due).update(label_due=False)
+    sort_silver(due)
     return len(due)
 
 

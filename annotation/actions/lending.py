@@ -2,18 +2,24 @@
 
 A rater holds a short queue of leases: the comparison on the screen and those fetched ahead. Asking again gives the
 same ones in the same order, so that two tabs, a double click and a reload all show the same comparison.
+
+Leases are kept by the database's clock. `now` is for stories that tell their own time; doors leave it out.
 """
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, Q
+from django.db.models.functions import Coalesce
 
-from annotation.models import Assignment, Seat, Slot
+from annotation.actions.finding import MOST_WINDOWS, WINDOW, Offer, clock, look, take
+from annotation.models import Assignment, Bookmark, RoutingRules, Seat, Slot
+from annotation.routing import REPEAT_AFTER_DAYS, CheckRates, choose_batch, draw_check
 from guidelines import queries as guidelines
 
 if TYPE_CHECKING:
@@ -24,69 +30,20 @@ if TYPE_CHECKING:
     from raters.models import Project, User
 
 MOST_AHEAD = 10
+CHANCE = random.SystemRandom()
+DEFAULTS = RoutingRules()
 
 # The seat is the lock: two tabs, or a double click, wait for each other here.
 SIT_DOWN = """
 SELECT seat.id, seat.judged, seat.skipped, standing.panel, standing.paused_at IS NOT NULL, standing.pause_reason,
-       standing.sensitive_since IS NOT NULL
+       COALESCE(rules.gold_rate, %(gold_rate)s), COALESCE(rules.silver_rate, %(silver_rate)s),
+       COALESCE(rules.repeat_rate, %(repeat_rate)s), COALESCE(rules.most_per_item, %(most_per_item)s),
+       COALESCE(rules.most_per_rater, %(most_per_rater)s)
 FROM annotation_seat seat
 JOIN raters_standing standing ON standing.project_id = seat.project_id AND standing.user_id = seat.rater_id
+LEFT JOIN annotation_routingrules rules ON rules.project_id = seat.project_id
 WHERE seat.project_id = %(project)s AND seat.rater_id = %(rater)s
 FOR UPDATE OF seat
-"""
-
-# What the rater holds already and nobody else has taken meanwhile, each lease renewed.
-HELD = """
-WITH held AS (
-    SELECT assignment.id, assignment.slot_id
-    FROM annotation_assignment assignment
-    JOIN annotation_slot slot ON slot.id = assignment.slot_id
-    JOIN annotation_comparison comparison ON comparison.id = assignment.comparison_id
-    JOIN annotation_batch batch ON batch.id = comparison.batch_id
-    WHERE assignment.rater_id = %(rater)s AND assignment.state = 'open'
-      AND comparison.project_id = %(project)s AND comparison.is_open AND batch.kind = 'pairwise'
-      AND (%(batch)s::bigint IS NULL OR comparison.batch_id = %(batch)s)
-      AND slot.filled_at IS NULL AND slot.rater_id = %(rater)s
-), slots AS (
-    UPDATE annotation_slot slot SET leased_until = %(until)s FROM held WHERE slot.id = held.slot_id
-), renewed AS (
-    UPDATE annotation_assignment assignment SET expires_at = %(until)s FROM held WHERE assignment.id = held.id
-    RETURNING assignment.id
-)
-SELECT id FROM renewed ORDER BY id
-"""
-
-# The lowest free slot this rater may fill, taken: never a comparison they had before, only their half of the raters,
-# distressing content only for those who opted in, and only under a guideline they have read.
-NEXT = """
-WITH free AS (
-    SELECT slot.id, slot.comparison_id, slot.swapped, batch.guideline_id
-    FROM annotation_slot slot
-    JOIN annotation_comparison comparison ON comparison.id = slot.comparison_id
-    JOIN annotation_batch batch ON batch.id = comparison.batch_id
-    WHERE comparison.project_id = %(project)s AND comparison.is_open AND batch.kind = 'pairwise'
-      AND (%(batch)s::bigint IS NULL OR comparison.batch_id = %(batch)s)
-      AND (%(sensitive)s OR NOT batch.is_sensitive)
-      AND slot.filled_at IS NULL AND (slot.leased_until IS NULL OR slot.leased_until < %(now)s)
-      AND (slot.panel IS NULL OR slot.panel = %(panel)s)
-      AND NOT EXISTS (SELECT 1 FROM annotation_assignment earlier
-                      WHERE earlier.comparison_id = comparison.id AND earlier.rater_id = %(rater)s)
-    ORDER BY comparison.id, slot.number LIMIT 1 FOR UPDATE OF slot SKIP LOCKED
-), live AS (
-    SELECT free.*, version.id AS version_id
-    FROM free
-    JOIN guidelines_guidelineversion version
-      ON version.guideline_id = free.guideline_id AND version.state = 'published'
-    JOIN guidelines_acknowledgement read ON read.version_id = version.id AND read.user_id = %(rater)s
-), leased AS (
-    UPDATE annotation_slot slot SET rater_id = %(rater)s, leased_until = %(until)s FROM live WHERE slot.id = live.id
-), lent AS (
-    INSERT INTO annotation_assignment
-        (comparison_id, slot_id, rater_id, guideline_version_id, swapped, state, skip_reason, leased_at, expires_at)
-    SELECT comparison_id, id, %(rater)s, version_id, swapped, 'open', '', %(now)s, %(until)s FROM live
-    RETURNING id
-)
-SELECT free.guideline_id, (SELECT id FROM lent) FROM free
 """
 
 
@@ -116,7 +73,7 @@ class AlreadyEnded(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A locked seat, and how its rater stands."""
+    """A locked seat, how its rater stands, and how often they are shown what is known already."""
 
     seat_id: int
     judged: int
@@ -124,16 +81,22 @@ class Place:
     panel: int
     paused: bool
     pause_reason: str
-    sensitive: bool
+    rates: CheckRates
+    most_per_item: int
+    most_per_rater: int
 
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """The assignments a rater holds, by id in the order of work; `refusal` says why it is shorter than wished."""
+    """The assignments a rater holds, by id in the order of work; `refusal` says why it is shorter than wished.
+
+    `lease` is for how many seconds from now they are held at least.
+    """
 
     ids: tuple[int, ...]
     place: Place
     refusal: MustReadFirst | Paused | NothingLeft | None
+    lease: int
 
 
 def take_seat(project_id: int, rater_id: int) -> Seat:
@@ -144,23 +107,33 @@ def take_seat(project_id: int, rater_id: int) -> Seat:
 
 def sit_down(project_id: int, rater_id: int) -> Place:
     """The same in one statement, with all that lending has to know of the rater."""
+    rules = ("gold_rate", "silver_rate", "repeat_rate", "most_per_item", "most_per_rater")
+    given = {"project": project_id, "rater": rater_id} | {name: getattr(DEFAULTS, name) for name in rules}
     with connection.cursor() as cursor:
         for _ in range(2):
-            cursor.execute(SIT_DOWN, {"project": project_id, "rater": rater_id})
+            cursor.execute(SIT_DOWN, given)
             row = cursor.fetchone()
             if row is not None:
-                return Place(*row)
+                seat, judged, skipped, panel, paused, reason, *rates, per_item, per_rater = row
+                return Place(seat, judged, skipped, panel, paused, reason, CheckRates(*rates), per_item, per_rater)
             take_seat(project_id, rater_id)
     raise LookupError(f"Person {rater_id} is no rater of project {project_id}.")
 
 
-@transaction.atomic
-def lend_next(project: Project, *, rater: User, now: datetime, batch: int | None = None) -> Assignment:
+def lend_next(
+    project: Project,
+    *,
+    rater: User,
+    now: datetime | None = None,
+    batch: int | None = None,
+    rng: random.Random = CHANCE,
+) -> Assignment:
     """The comparison this rater should judge now: the one they hold, else the next one that is free.
 
-    `batch` keeps to the comparisons of one batch. Raises Paused, MustReadFirst, NothingLeft.
+    `batch` keeps to the comparisons of one batch. Raises Paused, MustReadFirst, NothingLeft; how far the search came
+    is kept all the same.
     """
-    queue = lend_ahead(project, rater=rater, ahead=1, now=now, batch=batch)
+    queue = lend_ahead(project, rater=rater, ahead=1, now=now, batch=batch, rng=rng)
     if queue.ids:
         return Assignment.objects.get(pk=queue.ids[0])
     assert queue.refusal is not None  # an empty queue says why  # noqa: S101
@@ -168,67 +141,113 @@ def lend_next(project: Project, *, rater: User, now: datetime, batch: int | None
 
 
 @transaction.atomic
-def lend_ahead(project: Project, *, rater: User, ahead: int, now: datetime, batch: int | None = None) -> Queue:
+def lend_ahead(
+    project: Project,
+    *,
+    rater: User,
+    ahead: int,
+    now: datetime | None = None,
+    batch: int | None = None,
+    rng: random.Random = CHANCE,
+) -> Queue:
     """Hold `ahead` comparisons (1 to 10) for this rater, those they hold already first, every lease renewed."""
-    return fill_queue(sit_down(project.pk, rater.pk), project, rater=rater, ahead=ahead, now=now, batch=batch)
+    place = sit_down(project.pk, rater.pk)
+    return fill_queue(place, project, rater=rater, ahead=ahead, now=now, batch=batch, rng=rng)
 
 
 def fill_queue(
-    place: Place, project: Project, *, rater: User, ahead: int, now: datetime, batch: int | None = None
+    place: Place,
+    project: Project,
+    *,
+    rater: User,
+    ahead: int,
+    now: datetime | None = None,
+    batch: int | None = None,
+    rng: random.Random = CHANCE,
 ) -> Queue:
     """The same for a seat that is locked already, inside the caller's transaction."""
     if place.paused:
-        return Queue((), place, Paused(place.pause_reason or "A lead paused your work here."))
+        paused = Paused(place.pause_reason or "A lead paused your work here.")
+        return Queue((), place, paused, project.lease_seconds)
     given = {
+        "seat": place.seat_id,
         "project": project.pk,
         "rater": rater.pk,
-        "batch": batch,
         "panel": place.panel,
-        "sensitive": place.sensitive,
+        "batch": batch,
+        "lease": project.lease_seconds,
+        "most_per_item": place.most_per_item,
+        "repeat_after": timedelta(days=REPEAT_AFTER_DAYS),
         "now": now,
-        "until": now + timedelta(seconds=project.lease_seconds),
     }
-    with connection.cursor() as cursor:
-        cursor.execute(HELD, given)
-        ids: list[int] = [row[0] for row in cursor.fetchall()]
-        while len(ids) < min(ahead, MOST_AHEAD):
-            cursor.execute(NEXT, given)
-            row = cursor.fetchone()
-            if row is None or row[1] is None:
-                return Queue(tuple(ids), place, _why_not(rater, row))
-            ids.append(row[1])
-    return Queue(tuple(ids), place, None)
+    sight = look(given)
+    new, none_left, leases = _more(sight.offers, place, given, wanted=min(ahead, MOST_AHEAD) - len(sight.held), rng=rng)
+    refusal = none_left and (_why_not(rater, sight.offers) or none_left)
+    lease = min([*leases, sight.lease or project.lease_seconds])
+    return Queue((*sight.held, *new), place, refusal, lease)
 
 
-def _why_not(rater: User, row: tuple[int, None] | None) -> MustReadFirst | NothingLeft:
-    if row is None:
-        return NothingLeft("There is nothing to judge right now.")
-    version, has_read = guidelines.live_version_for(rater, row[0])
-    if version is None or has_read:
-        return NothingLeft("The guideline of the next batch is not published yet.")
-    return MustReadFirst(version)
+def _more(
+    offers: tuple[Offer, ...], place: Place, given: dict[str, Any], *, wanted: int, rng: random.Random
+) -> tuple[list[int], NothingLeft | None, list[int]]:
+    """Up to `wanted` new assignments, why there are no more, and how long they are held."""
+    left = {offer.batch: offer for offer in offers if offer.is_read}
+    lent: list[int] = []
+    leases: list[int] = []
+    windows = 0
+    while len(lent) < wanted:
+        if not left:
+            return lent, NothingLeft("There is nothing to judge right now."), leases
+        if windows >= MOST_WINDOWS:
+            far = f"Nothing was free among the next {MOST_WINDOWS * WINDOW:,} comparisons. Reload to look further."
+            return lent, NothingLeft(far), leases
+        chosen = left[choose_batch({pk: offer.weight for pk, offer in left.items()}, rng=rng)]
+        rates = place.rates if chosen.checks < place.most_per_rater else CheckRates()
+        assignment, moved = take(chosen, given, check=draw_check(rates, rng=rng))
+        if moved is None:
+            del left[chosen.batch]
+        else:
+            left[chosen.batch] = moved
+        if assignment is None:
+            windows += 1
+        else:
+            lent.append(assignment)
+            leases.append(chosen.lease)
+    return lent, None, leases
+
+
+def _why_not(rater: User, offers: tuple[Offer, ...]) -> MustReadFirst | NothingLeft | None:
+    """What would bring more: the oldest batch whose guideline the rater has not read."""
+    unread = [offer for offer in offers if not offer.is_read]
+    for offer in unread:
+        version, has_read = guidelines.live_version_for(rater, offer.guideline)
+        if version is not None and not has_read:
+            return MustReadFirst(version)
+    return NothingLeft("The guideline of the next batch is not published yet.") if unread else None
 
 
 @transaction.atomic
-def keep_leases(project: Project, *, rater: User, assignments: Collection[int], now: datetime) -> frozenset[int]:
+def keep_leases(
+    project: Project, *, rater: User, assignments: Collection[int], now: datetime | None = None
+) -> frozenset[int]:
     """Renew these leases of the rater. Returns the ids that they still hold; the others were given away or ended."""
+    theirs = Q(slot=None) | Q(slot__filled_at=None, slot__rater=rater)
     mine = Assignment.objects.select_for_update(of=("self",)).filter(
-        pk__in=assignments,
-        rater=rater,
-        comparison__project=project,
-        state=Assignment.State.OPEN,
-        slot__filled_at=None,
-        slot__rater=rater,
+        theirs, pk__in=assignments, rater=rater, comparison__project=project, state=Assignment.State.OPEN
     )
     held = dict(mine.values_list("pk", "slot_id"))
-    until = now + timedelta(seconds=project.lease_seconds)
-    Slot.objects.filter(pk__in=held.values(), filled_at=None, rater=rater).update(leased_until=until)
-    Assignment.objects.filter(pk__in=held).update(expires_at=until)
+    seconds = Coalesce(F("comparison__batch__lease_seconds"), project.lease_seconds)
+    by_lease = dict(Assignment.objects.filter(pk__in=held).annotate(kept=seconds).values_list("pk", "kept"))
+    for lease in set(by_lease.values()):
+        kept = [pk for pk in held if by_lease[pk] == lease]
+        until = clock(now) + timedelta(seconds=lease)
+        Slot.objects.filter(pk__in=[held[pk] for pk in kept], filled_at=None, rater=rater).update(leased_until=until)
+        Assignment.objects.filter(pk__in=kept).update(expires_at=until)
     return frozenset(held)
 
 
 @transaction.atomic
-def skip(assignment: Assignment, *, reason: str, now: datetime) -> Assignment:
+def skip(assignment: Assignment, *, reason: str, now: datetime | None = None) -> Assignment:
     """Hand a comparison back unjudged. It is not offered to this rater again. Raises AlreadyEnded.
 
     Skipping again for the same reason changes nothing: a resent skip counts once.
@@ -239,11 +258,14 @@ def skip(assignment: Assignment, *, reason: str, now: datetime) -> Assignment:
         return assignment
     if assignment.state != Assignment.State.OPEN:
         raise AlreadyEnded("This comparison was answered before.")
-    assignment.state, assignment.ended_at, assignment.skip_reason = Assignment.State.SKIPPED, now, reason
+    assignment.state, assignment.ended_at, assignment.skip_reason = Assignment.State.SKIPPED, clock(now), reason
     assignment.save(update_fields=["state", "ended_at", "skip_reason"])
-    Slot.objects.filter(pk=assignment.slot_id, rater=assignment.rater_id, filled_at=None).update(
-        rater=None, leased_until=None
-    )
+    assignment.refresh_from_db(fields=["ended_at"])
+    if assignment.slot_id is not None:
+        mine = Slot.objects.filter(pk=assignment.slot_id, rater=assignment.rater_id, filled_at=None)
+        mine.update(rater=None, leased_until=assignment.ended_at)
+        marks = Bookmark.objects.filter(seat=seat, batch=assignment.comparison.batch_id, lent__gt=0)
+        marks.update(lent=F("lent") - 1)
     Seat.objects.filter(pk=seat.pk).update(skipped=F("skipped") + 1)
     return assignment
 

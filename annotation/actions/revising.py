@@ -90,6 +90,7 @@ def _replace(judgment: Judgment, *, answer: Answer, key: UUID, now: datetime) ->
         guideline_version_id=judgment.guideline_version_id,
         revision=judgment.revision + 1,
         swapped=judgment.swapped,
+        purpose=judgment.purpose,
         surplus=judgment.surplus,
         key=key,
         fingerprint=answer.fingerprint(),

@@ -16,6 +16,19 @@ from guidelines.models import GuidelineVersion, Rule
 from raters.models import Project, User
 
 
+class Purpose(models.TextChoices):
+    """Why a rater was shown a comparison. Never sent to a rater."""
+
+    LABEL = "label", "For its label"
+    GOLD = "gold", "The answer is known"
+    SILVER = "silver", "The label is certain already"
+    REPEAT = "repeat", "The rater's own earlier item, sides swapped"
+
+
+# What may be said of a comparison: repeats and silver items tell about the rater, not about the responses.
+COUNTED = (Purpose.LABEL, Purpose.GOLD)
+
+
 class Comparison(models.Model):
     """Two responses of one prompt, to be judged `overlap` times. A is the response with the smaller id."""
 
@@ -27,9 +40,22 @@ class Comparison(models.Model):
     overlap = models.PositiveSmallIntegerField(default=1)
     filled = models.PositiveSmallIntegerField(default=0)
     is_open = models.BooleanField(default=True)
+    priority = models.SmallIntegerField(
+        default=0, db_default=0, help_text="The lower, the sooner; those alike come in the order they were made."
+    )
     label_due = models.BooleanField(default=False, help_text="A judgment came or went since the label was made.")
     gold_preference = models.SmallIntegerField(null=True, blank=True)
     gold_reason = models.CharField(max_length=500, blank=True)
+    check_as = models.CharField(
+        max_length=10,
+        choices=[(Purpose.GOLD.value, Purpose.GOLD.label), (Purpose.SILVER.value, Purpose.SILVER.label)],
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Shown at random moments, besides the queue of its batch, as this.",
+    )
+    check_key = models.FloatField(default=0.0, db_default=0.0, help_text="Its random place among those checks.")
+    shown_as_check = models.PositiveIntegerField(default=0, db_default=0)
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
@@ -42,10 +68,16 @@ class Comparison(models.Model):
                 condition=Q(gold_preference__isnull=True) | Q(gold_preference__gte=-3, gold_preference__lte=3),
                 name="gold_is_on_the_scale",
             ),
+            models.CheckConstraint(condition=Q(check_as__in=["", "gold", "silver"]), name="check_is_known"),
+            models.CheckConstraint(
+                condition=~Q(check_as="gold") | Q(gold_preference__isnull=False), name="reserved_gold_is_known"
+            ),
         ]
         indexes = [
             models.Index(fields=["project", "id"], condition=Q(is_open=True), name="open_comparisons"),
-            models.Index(fields=["batch", "id"], condition=Q(is_open=True), name="open_comparisons_by_batch"),
+            # what lending walks along: is_open flips once, so that a lease never touches it
+            models.Index(fields=["batch", "priority", "id"], condition=Q(is_open=True), name="queue_of_batch"),
+            models.Index(fields=["batch", "check_as", "check_key"], condition=~Q(check_as=""), name="checks_of_batch"),
             models.Index(fields=["id"], condition=Q(label_due=True), name="labels_due"),
         ]
 
@@ -59,9 +91,21 @@ class Comparison(models.Model):
 
 
 class Slot(models.Model):
-    """One of a comparison's places for a judgment, with the side on which each response is shown."""
+    """One of a comparison's places for a judgment, with the side on which each response is shown.
+
+    `leased_until` is empty until it is first lent. In the past it says since when the place is free again: those come
+    before anything new, in that order.
+    """
 
     comparison = models.ForeignKey(Comparison, on_delete=models.CASCADE, related_name="slots")
+    batch = models.ForeignKey(
+        Batch,
+        on_delete=models.CASCADE,
+        related_name="+",
+        db_index=False,
+        editable=False,
+        help_text="The comparison's; the database fills it in.",
+    )
     number = models.PositiveSmallIntegerField()
     swapped = models.BooleanField(help_text="Response B is shown on the left.")
     panel = models.PositiveSmallIntegerField(null=True, blank=True, help_text="Only for raters of this half.")
@@ -76,14 +120,24 @@ class Slot(models.Model):
                 condition=Q(filled_at__isnull=True) | Q(rater__isnull=False), name="a_filled_slot_has_a_rater"
             ),
         ]
-        indexes = [models.Index(fields=["comparison"], condition=Q(filled_at__isnull=True), name="free_slots")]
+        indexes = [
+            models.Index(fields=["comparison"], condition=Q(filled_at__isnull=True), name="free_slots"),
+            models.Index(
+                fields=["batch", "leased_until", "id"],
+                condition=Q(filled_at__isnull=True, leased_until__isnull=False),
+                name="lent_and_freed_slots",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"slot {self.number} of {self.comparison_id}"
 
 
 class Assignment(models.Model):
-    """One rater's lease on one comparison. It expires by itself; nothing has to sweep it."""
+    """One rater's lease on one comparison. It expires by itself; nothing has to sweep it.
+
+    What is shown to learn about the rater takes no slot: it counts for no label, and nobody else waits for it.
+    """
 
     class State(models.TextChoices):
         OPEN = "open", "Open"
@@ -91,10 +145,14 @@ class Assignment(models.Model):
         SKIPPED = "skipped", "Skipped"
 
     comparison = models.ForeignKey(Comparison, on_delete=models.CASCADE, related_name="assignments")
-    slot = models.ForeignKey(Slot, on_delete=models.CASCADE, related_name="assignments")
+    slot = models.ForeignKey(Slot, null=True, blank=True, on_delete=models.CASCADE, related_name="assignments")
     rater = models.ForeignKey(User, on_delete=models.PROTECT, related_name="assignments")
     guideline_version = models.ForeignKey(GuidelineVersion, on_delete=models.PROTECT, related_name="+")
     swapped = models.BooleanField(help_text="As shown to this rater: response B on the left.")
+    purpose = models.CharField(max_length=10, choices=Purpose, default=Purpose.LABEL, db_default=Purpose.LABEL.value)
+    occasion = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text="0 the first time, 1 when it is repeated for the same rater."
+    )
     state = models.CharField(max_length=10, choices=State, default=State.OPEN)
     skip_reason = models.CharField(max_length=240, blank=True)
     draft = models.JSONField(null=True, blank=True, help_text="What is on the rater's screen, as displayed.")
@@ -104,7 +162,16 @@ class Assignment(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["comparison", "rater"], name="one_assignment_per_rater"),
+            models.UniqueConstraint(fields=["comparison", "rater", "occasion"], name="one_assignment_per_occasion"),
+            models.CheckConstraint(
+                condition=Q(purpose="label", slot__isnull=False)
+                | Q(purpose__in=["gold", "silver", "repeat"], slot__isnull=True),
+                name="only_labels_take_a_slot",
+            ),
+            models.CheckConstraint(
+                condition=Q(purpose="repeat", occasion=1) | ~Q(purpose="repeat") & Q(occasion=0),
+                name="only_repeats_come_again",
+            ),
             models.CheckConstraint(
                 condition=Q(state="open", ended_at__isnull=True) | ~Q(state="open") & Q(ended_at__isnull=False),
                 name="an_ended_assignment_says_when",
@@ -152,6 +219,13 @@ class Judgment(models.Model):
     rules = models.ManyToManyField(Rule, related_name="judgments", blank=True)
     rationale = models.TextField(blank=True)
     seconds = models.FloatField(help_text="Active time, as the page counted it.")
+    purpose = models.CharField(
+        max_length=10,
+        choices=Purpose,
+        default=Purpose.LABEL,
+        db_default=Purpose.LABEL.value,
+        help_text="Why it was asked for. Silver and repeats count for no label.",
+    )
     surplus = models.BooleanField(default=False, help_text="Came after its slot was filled by someone else.")
     key = models.UUIDField(help_text="Made by the client: the same key counts once.")
     fingerprint = models.CharField(max_length=64, help_text="Of the answer that came with the key.")

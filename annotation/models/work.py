@@ -106,6 +106,28 @@ class Batch(models.Model):
     overlap_certain = models.FloatField(
         null=True, blank=True, help_text="Adaptive overlap: the chance of lead at which a comparison ends."
     )
+    weight = models.FloatField(
+        null=True,
+        blank=True,
+        help_text="Share of the work against the oldest batch without a weight, which has 1. Empty: in turn.",
+    )
+    rater_share = models.FloatField(
+        default=1.0, db_default=1.0, help_text="Of the batch's places, the most that one rater is lent."
+    )
+    places = models.PositiveIntegerField(default=0, db_default=0, help_text="Judgments that were wanted when opened.")
+    needs_qualification = models.BooleanField(default=False, db_default=False)
+    language = models.CharField(
+        max_length=20, blank=True, default="", db_default="", help_text="Only for raters who have it. Empty: for all."
+    )
+    skill = models.CharField(
+        max_length=60, blank=True, default="", db_default="", help_text="Only for raters who have it. Empty: for all."
+    )
+    epoch = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="Counts changes of order: each bookmark of an older one begins again."
+    )
+    lease_seconds = models.PositiveIntegerField(
+        null=True, blank=True, help_text="By how long its answers take. Empty: the project's."
+    )
     frozen_judgment = models.BigIntegerField(
         default=0, help_text="The newest judgment that a snapshot may hold: it and those before are not edited."
     )
@@ -134,6 +156,8 @@ class Batch(models.Model):
                 ),
                 name="adaptive_overlap_is_whole",
             ),
+            models.CheckConstraint(condition=Q(weight__isnull=True) | Q(weight__gt=0), name="weight_is_positive"),
+            models.CheckConstraint(condition=Q(rater_share__gt=0, rater_share__lte=1), name="rater_share_is_a_share"),
         ]
 
     def __str__(self) -> str:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from annotation.models import Judgment
+from annotation.models import COUNTED, Judgment
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
 
 def counted_judgments() -> QuerySet[Judgment]:
-    """The judgments that count: neither taken back nor surplus. At most one per rater and comparison."""
-    return Judgment.objects.filter(withdrawal=None, surplus=False)
+    """The judgments that count: neither taken back nor surplus, and asked about the comparison, not the rater.
+
+    At most one per rater and comparison.
+    """
+    return Judgment.objects.filter(withdrawal=None, surplus=False, purpose__in=COUNTED)
 
 
 def given_judgments() -> QuerySet[Judgment]:

@@ -79,7 +79,6 @@ def submit(request: HttpRequest, slug: str, assignment_id: int) -> HttpResponse:
             key=form.cleaned_data["key"],
             ahead=_ahead(request),
             batch=_batch_in(request),
-            now=timezone.now(),
         )
     except (actions.ForeignRule, actions.KeyReused) as refusal:
         form.add_error("rules" if isinstance(refusal, actions.ForeignRule) else None, str(refusal))
@@ -103,7 +102,7 @@ def skip(request: HttpRequest, slug: str, assignment_id: int) -> HttpResponse:
     if not form.is_valid():
         return _again(request, project, assignment, form)
     try:
-        actions.skip(assignment, reason=form.cleaned_data["reason"], now=timezone.now())
+        actions.skip(assignment, reason=form.cleaned_data["reason"])
     except actions.AlreadyEnded as refusal:
         return _refused(request, project, str(refusal))
     return (
@@ -123,7 +122,7 @@ def undo(request: HttpRequest, slug: str, assignment_id: int) -> HttpResponse:
         return _refused(request, project, "This answer has no key, so it cannot be found.")
     lease = timedelta(seconds=project.lease_seconds)
     try:
-        actions.undo_answer(assignment, key=form.cleaned_data["key"], lease=lease, now=timezone.now())
+        actions.undo_answer(assignment, key=form.cleaned_data["key"], lease=lease)
     except actions.NothingToUndo as refusal:
         return _refused(request, project, str(refusal))
     queue = _queue(request, project)
@@ -150,7 +149,7 @@ def draft(request: HttpRequest, slug: str, assignment_id: int) -> HttpResponse:
 def leases(request: HttpRequest, slug: str) -> JsonResponse:
     """Keep the comparisons on the screen and ahead of it. Says which the rater still holds."""
     project = project_or_404(request, slug, Role.RATER)
-    kept = actions.keep_leases(project, rater=person(request), assignments=_held_by(request), now=timezone.now())
+    kept = actions.keep_leases(project, rater=person(request), assignments=_held_by(request))
     return JsonResponse({"held": sorted(kept)})
 
 
@@ -198,9 +197,7 @@ def _ahead(request: HttpRequest) -> int:
 def _queue(request: HttpRequest, project: Project) -> actions.Queue:
     # before lending: an answer that is stored from here on may be of a comparison that this page still shows
     request.META["tare.opened_at"] = _at()
-    return actions.lend_ahead(
-        project, rater=person(request), ahead=_ahead(request), batch=_batch_in(request), now=timezone.now()
-    )
+    return actions.lend_ahead(project, rater=person(request), ahead=_ahead(request), batch=_batch_in(request))
 
 
 def _refused(request: HttpRequest, project: Project, why: str) -> HttpResponse:
@@ -286,6 +283,7 @@ def _frame(request: HttpRequest, project: Project, queue: actions.Queue) -> dict
         "undo": queries.undo_of(rater, project),
         "progress": queries.progress_of(project, rater, judged=queue.place.judged, skipped=queue.place.skipped),
         "batch": _batch_in(request),
+        "lease_seconds": queue.lease,
         "opened_at": request.META["tare.opened_at"],
     }
 

@@ -1,7 +1,8 @@
 """The judgments below a watermark, a chunk of comparisons at a time: what goes into a snapshot, and what stays out.
 
 What counts: of a comparison that is no gold item, each judgment that was not taken back, not replaced by a later one of
-the same rater, and not surplus (it came after its slot was filled: kept for the rater's sake, but not asked for). A
+the same rater, not surplus (it came after its slot was filled: kept for the rater's sake, but not asked for), and not
+given to an item that was shown to learn about the rater (its label was certain, or it was theirs of long ago). A
 judgment that a ranking or an edit implies has no assignment: when its answer is replaced, it is taken back.
 """
 
@@ -16,7 +17,7 @@ from django.db.models import Exists, Max, OuterRef
 
 from annotation.aggregation import SoftLabel, aggregate
 from annotation.kinds import Asks
-from annotation.models import Adjudication, Batch, Comparison, Judgment, Withdrawal
+from annotation.models import COUNTED, Adjudication, Batch, Comparison, Judgment, Withdrawal
 from guidelines.models import GuidelineVersion
 from raters.models import Standing
 from snapshots.filters import Filters
@@ -26,7 +27,15 @@ if TYPE_CHECKING:
 
 CHUNK = 500
 GONE = ("rater-gone", 0)  # a standing is made with the first judgment and stays; this is for a row removed by hand
-REASONS = ("gold", "withdrawn", "superseded", "surplus", "other guideline version", "below min_certainty")
+REASONS = (
+    "gold",
+    "withdrawn",
+    "superseded",
+    "surplus",
+    "asked about the rater",
+    "other guideline version",
+    "below min_certainty",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,6 +257,7 @@ def _reason_against(
         judgment.pk in withdrawn,
         judgment.assignment_id is not None and judgment.revision < newest_of[judgment.assignment_id],
         judgment.surplus,
+        judgment.purpose not in COUNTED,
         bool(wanted) and judgment.guideline_version_id not in wanted,
     )
     return next((reason for reason, holds in zip(REASONS, against, strict=False) if holds), "")

@@ -38,7 +38,7 @@ class Place:
 
     def is_free(self, *, rater: int, now: datetime) -> bool:
         """Whether this rater's answer, even a late one, may fill it."""
-        lapsed = self.until is not None and self.until < now
+        lapsed = self.until is not None and self.until <= now
         return not self.filled and (self.rater in (None, rater) or lapsed)
 
 
@@ -193,7 +193,7 @@ class Book:
         if loan.state != "open":
             return Outcome.TOO_LATE
         item, place = self.items[loan.item], self.place(loan)
-        late = place.until is not None and place.until < now
+        late = place.until is not None and place.until <= now
         surplus = not place.is_free(rater=loan.rater, now=now)
         if not surplus:
             place.rater, place.until, place.filled = loan.rater, None, True

@@ -99,6 +99,7 @@ def test_what_does_not_count_is_not_there(caller: Program, project: Project, ada
     make.judgment(ada, project)
     make.comparison(project)
     lent = make.assignment(ada, project)
+    assert lent.slot is not None
     lent.slot.rater, lent.slot.filled_at = make.rater(project), make.now()
     lent.slot.save()
     submit_judgment(lent, answer=Answer(shown=1), key=uuid.uuid4(), now=make.now())

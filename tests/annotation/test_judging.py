@@ -327,7 +327,7 @@ class TestBatches:
 @pytest.mark.django_db(transaction=True)
 class TestRaces:
     """Each was seen to fail with its lock removed: the first two without the FOR UPDATE of `take_seat`, the third
-    without FOR UPDATE OF slot SKIP LOCKED in NEXT_SLOT, where two raters take one slot."""
+    without FOR UPDATE SKIP LOCKED in `actions.finding`, where eight raters take two slots."""
 
     def test_a_double_click_gets_one_assignment(self, project: Project, ada: User) -> None:
         make.batch(project, comparisons=8)

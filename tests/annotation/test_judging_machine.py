@@ -152,6 +152,7 @@ class Judging(RuleBasedStateMachine):
     def _take(self, lent: Assignment, rater: int) -> None:
         loan = self.book.loans.get(lent.pk)
         if loan is None:
+            assert lent.slot_id is not None  # there are no checks in this story
             assert self.book.may_lend(lent.comparison_id, lent.slot_id, rater=rater, now=self.now)
             loan = Loan(lent.pk, rater, lent.comparison_id, lent.slot_id, lent.swapped)
         else:

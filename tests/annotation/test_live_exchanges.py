@@ -33,6 +33,7 @@ class TestOffering:
 
         comparison = Comparison.objects.get()
         lent = Assignment.objects.get()
+        assert lent.slot is not None
         assert (comparison.batch, comparison.overlap, comparison.is_gold) == (talk.batch, 1, False)
         assert (lent.rater, lent.slot.rater, lent.guideline_version) == (talk.rater, talk.rater, talk.guideline_version)
         assert offered.state == Exchange.State.OFFERED

@@ -81,7 +81,7 @@ class TestRaces:
         comparison = adaptive(project, overlap=3)
         lent = make.assignment(ada, project)
         first, _ = judged(project, 1, 1)
-        comparison.slots.filter(pk=lent.slot_id).update(rater=None, leased_until=None)  # lent on, and given back
+        comparison.slots.filter(assignments=lent).update(rater=None, leased_until=None)  # lent on, and given back
         actions.revise_judgment(first, answer=actions.Answer(shown=0), key=uuid.uuid4(), now=make.now())
 
         waited = _while_labelling(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import random
+import statistics
+from collections import Counter
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from annotation.routing import starting_orders, swapped
+from annotation.routing import CheckRates, choose_batch, draw_check, starting_orders, swapped
 
 
 def dice(seed: int = 0) -> np.random.Generator:
@@ -38,3 +42,52 @@ def test_an_odd_comparison_out_starts_either_way() -> None:
 
 def test_the_order_of_starting_orders_is_random() -> None:
     assert len({tuple(starting_orders(8, rng=dice(seed))) for seed in range(20)}) > 10
+
+
+def test_checks_come_as_often_as_asked_and_at_no_cadence() -> None:
+    rng = random.Random(7)
+    drawn = [draw_check(CheckRates(gold=0.05, silver=0.1, repeat=0.05), rng=rng).kind for _ in range(20_000)]
+    counts = Counter(drawn)
+    assert 850 < counts["gold"] < 1150
+    assert 1800 < counts["silver"] < 2200
+    assert 850 < counts["repeat"] < 1150
+    at = [number for number, kind in enumerate(drawn) if kind == "gold"]
+    gaps = [after - before for before, after in zip(at, at[1:], strict=False)]
+    # geometric: the deviation is as large as the mean, and the next item is a check as often as any other
+    assert 0.85 < statistics.pstdev(gaps) / statistics.fmean(gaps) < 1.15
+    assert 0.03 < gaps.count(1) / len(gaps) < 0.07
+
+
+def test_without_rates_nothing_is_checked() -> None:
+    rng = random.Random(7)
+    assert {draw_check(CheckRates(), rng=rng).kind for _ in range(1000)} == {""}
+
+
+def test_chance_is_used_up_alike_whatever_it_decides() -> None:
+    with_checks, without = random.Random(3), random.Random(3)
+    for _ in range(100):
+        draw_check(CheckRates(gold=0.5), rng=with_checks)
+        draw_check(CheckRates(), rng=without)
+    assert with_checks.random() == without.random()
+
+
+def test_a_repeat_lies_at_least_150_items_back() -> None:
+    rng = random.Random(7)
+    back = [draw_check(CheckRates(repeat=0.5), rng=rng).back for _ in range(2000)]
+    assert (min(back), max(back)) == (150, 199)
+
+
+def test_batches_without_a_weight_come_in_turn() -> None:
+    assert {choose_batch({8: None, 5: None, 9: None}, rng=random.Random(seed)) for seed in range(20)} == {5}
+
+
+def test_a_batch_with_a_weight_shares_with_the_oldest_in_turn() -> None:
+    rng = random.Random(7)
+    chosen = Counter(choose_batch({5: None, 6: None, 9: 3.0}, rng=rng) for _ in range(4000))
+    assert chosen[6] == 0
+    assert 2800 < chosen[9] < 3200
+
+
+def test_there_is_a_batch_to_choose() -> None:
+    with pytest.raises(ValueError, match="no batch"):
+        choose_batch({}, rng=random.Random(1))

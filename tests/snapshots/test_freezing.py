@@ -119,6 +119,7 @@ def test_surplus_judgments_stay_out_and_are_counted(project: Project, ada: User)
     judged(project, 1, rater=ada)
     make.comparison(project)
     lent = make.assignment(ada, project)
+    assert lent.slot is not None
     lent.slot.rater = make.rater(project)
     lent.slot.filled_at = make.now()
     lent.slot.save()
