@@ -191,6 +191,20 @@ class HttpStorm:
             Assignment.objects.update(expires_at=F("expires_at") - past)
         raise AssertionError(f"still open after {rounds} rounds: {self.log.came}")
 
+    def in_two_tabs(self) -> list[tuple[str, str]]:
+        """Each rater asks for work in two tabs at the same moment: the cards that each tab was given, in order."""
+        return [self._two_tabs(session) for session in self.sessions]
+
+    def _two_tabs(self, session: str) -> tuple[str, str]:
+        tabs = ["", ""]
+
+        def open_tab(tab: int) -> None:
+            _, html = self._ask(session, "GET", "rate/cards/", ahead=2)
+            tabs[tab] = ",".join(re.findall(r'data-card="(\d+)"', html))
+
+        together([partial(open_tab, tab) for tab in range(2)])
+        return tabs[0], tabs[1]
+
     @staticmethod
     def _sign_in(rater: User) -> str:
         client = Client()

@@ -12,7 +12,7 @@ import pytest
 from pytest_django.live_server_helper import LiveServer
 
 from annotation import actions
-from annotation.models import Assignment, Judgment
+from annotation.models import Assignment, Judgment, Seat
 from raters.models import Project, User
 from tests import make
 from tests.storm import HttpStorm, Storm, is_whole, together
@@ -56,8 +56,7 @@ def test_sixty_four_raters_race_for_twenty_four_slots(project: Project) -> None:
 def test_two_hundred_raters_exhaust_a_pool(project: Project, cleo: User) -> None:
     """Twelve threads, each taking any rater at any time: leases abandoned, answers sent twice, late, skipped, undone.
 
-    With `FOR UPDATE OF seat` taken out of lending's SIT_DOWN, two threads of one rater wrote the same revision, and one
-    of them ended in an IntegrityError instead of a refusal.
+    With `FOR UPDATE OF seat` taken out of lending's SIT_DOWN, two threads of one rater ended in a deadlock.
     """
     raters = crowd(project, 200)
     batch = make.batch(project, comparisons=80, overlap=3)
@@ -80,11 +79,17 @@ def test_two_hundred_raters_exhaust_a_pool(project: Project, cleo: User) -> None
 def test_over_http_every_request_is_answered(project: Project, live_server: LiveServer) -> None:
     """Twenty-four raters over real HTTP, in eight threads that each take any of them: not one answer of 500 or more.
 
-    With `FOR UPDATE OF seat` taken out of lending's SIT_DOWN, a request was answered with 500.
+    First each of them asks in two tabs at once, which show the same. With `FOR UPDATE OF seat` taken out of lending's
+    SIT_DOWN one of the two tabs was given nothing: both had been lent a slot of the same comparison.
     """
     raters = crowd(project, 24)
     make.batch(project, comparisons=16, overlap=3)
+    Seat.objects.bulk_create(Seat(project=project, rater=rater) for rater in raters)
     storm = HttpStorm(live_server.url, project, raters, threads=8, seed=3)
+
+    for one, other in storm.in_two_tabs():
+        assert one
+        assert one == other
 
     storm.exhaust()
 

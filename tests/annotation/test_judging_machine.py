@@ -152,7 +152,7 @@ class Judging(RuleBasedStateMachine):
     def _take(self, lent: Assignment, rater: int) -> None:
         loan = self.book.loans.get(lent.pk)
         if loan is None:
-            assert lent.slot_id is not None  # there are no checks in this story
+            assert lent.slot_id
             assert self.book.may_lend(lent.comparison_id, lent.slot_id, rater=rater, now=self.now)
             loan = Loan(lent.pk, rater, lent.comparison_id, lent.slot_id, lent.swapped)
         else:
@@ -164,8 +164,7 @@ class Judging(RuleBasedStateMachine):
     @rule(who=numbers, which=numbers)
     def keep(self, who: int, which: int) -> None:
         """A page says which comparisons it shows: some of them may be somebody else's by now, or never were theirs."""
-        rater = _one(self.world.raters, who)
-        loans = list(self.book.loans.values())
+        rater, loans = _one(self.world.raters, who), list(self.book.loans.values())
         asked = loans[which % (len(loans) + 1) :]
         kept = actions.keep_leases(
             self.world.project, rater=rater, assignments=[loan.pk for loan in asked], now=self._tick()
