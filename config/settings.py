@@ -94,6 +94,8 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 _limits = "-c idle_in_transaction_session_timeout=60000"
 if env.text("TARE_PROCESS", default="") == "web":
     _limits = "-c statement_timeout=5000 -c lock_timeout=2000 -c idle_in_transaction_session_timeout=10000"
+# what is prepared (raters/prepared.py) is planned once, not five times before it is believed
+_limits += " -c plan_cache_mode=force_generic_plan"
 
 # the embedded servers, for whoever owns their lifetime; None when both addresses were given
 TARE_ENGINES = embedded.in_use()
@@ -117,13 +119,19 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
         "LOCATION": "cache",
         "OPTIONS": {"MAX_ENTRIES": 100_000},
-    }
+    },
+    # what {% cache %} keeps: parts of a card that are the same for every rater, in each process for itself
+    "template_fragments": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "LOCATION": "template_fragments",
+        "OPTIONS": {"MAX_ENTRIES": 1_000},
+    },
 }
 
 # --- people -----------------------------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "raters.User"
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["raters.sessions.Backend"]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
@@ -167,7 +175,7 @@ if TARE_SMTP:
 # --- the browser ------------------------------------------------------------------------------------------------------
 
 _host_prefix = "__Host-" if _https else ""
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_ENGINE = "raters.sessions"
 SESSION_COOKIE_NAME = f"{_host_prefix}sessionid"
 SESSION_COOKIE_SECURE = _https
 SESSION_COOKIE_SAMESITE = "Lax"

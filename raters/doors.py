@@ -29,7 +29,7 @@ def person(request: HttpRequest) -> User:
 
 def project_or_404(request: HttpRequest, slug: str, *roles: str) -> Project:
     """The project, if the person holds one of the roles in it (any role when none is named). Raises Http404."""
-    project = queries.projects_of(request.user, roles).filter(slug=slug).first()
+    project = queries.project_of(request.user, slug, roles)
     if project is None:
         raise Http404("No such page.")
     return project

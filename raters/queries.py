@@ -8,11 +8,35 @@ from typing import TYPE_CHECKING
 from django.db.models import QuerySet
 
 from raters.models import ApiToken, Invitation, Membership, Preferences, Project, Role, Standing, User
+from raters.prepared import Prepared
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from django.contrib.auth.models import AnonymousUser
+
+
+PROJECT_FIELDS = [field.attname for field in Project._meta.concrete_fields]
+PROJECT = Prepared(
+    "project",
+    f"""
+SELECT {", ".join(f"project.{name}" for name in PROJECT_FIELDS)} FROM raters_project project
+WHERE project.slug = %(slug)s AND EXISTS (
+    SELECT 1 FROM raters_membership held WHERE held.project_id = project.id AND held.user_id = %(user)s
+      AND (%(roles)s = '{{}}' OR held.role = ANY (%(roles)s)))
+""",  # noqa: S608  the names are the model's
+    slug="varchar",
+    user="bigint",
+    roles="varchar[]",
+)
+
+
+def project_of(user: User | AnonymousUser, slug: str, roles: Collection[str] = ()) -> Project | None:
+    """One of `projects_of`, by its name in addresses. It is behind every page, so it is planned once."""
+    if not user.is_authenticated or "\x00" in slug:
+        return None
+    rows = PROJECT.rows({"slug": slug, "user": user.pk, "roles": list(roles)})
+    return Project.from_db("default", PROJECT_FIELDS, rows[0]) if rows else None
 
 
 def projects_of(user: User | AnonymousUser, roles: Collection[str] = ()) -> QuerySet[Project]:

@@ -1,6 +1,7 @@
 """Finding the next comparison for a rater: two statements, whose cost does not grow with what is there or was judged.
 
-`LOOK` renews what the rater holds and says which batches have more for them, and how far they have come in each.
+`LOOK` renews what the rater holds, unless that was done a moment ago, and says which batches have more for them, and
+how far they have come in each.
 `TAKE` takes one place of one batch, leases it and moves the rater's bookmark. It looks, in this order, for
 
 1. a check, when one was drawn: gold kept out of the queue, an item with a certain label, or one of their own;
@@ -19,9 +20,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from django.db import connection
 from django.db.models import Value
 from django.db.models.functions import Now
+
+from raters.prepared import Prepared
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -34,13 +36,17 @@ MOST_BATCHES = 100  # are looked at; the oldest with work first
 WINDOW = 200  # rows of a queue that one statement passes at most
 MOST_WINDOWS = 100  # in one request
 
+# A lease that has more of its time left than this is not written again: a rater who is at work answers sooner.
+_STILL = "0.75"
 _CLOCK = "COALESCE(%(now)s::timestamptz, statement_timestamp())"
 _LOOK = """
 WITH held AS (
-    SELECT assignment.id, assignment.slot_id, COALESCE(batch.lease_seconds, %(lease)s) AS seconds
+    SELECT assignment.id, assignment.slot_id, length.seconds, assignment.expires_at,
+           assignment.expires_at < {clock} + {still} * make_interval(secs => length.seconds) AS is_due
     FROM annotation_assignment assignment
     JOIN annotation_comparison comparison ON comparison.id = assignment.comparison_id
     JOIN annotation_batch batch ON batch.id = comparison.batch_id
+    CROSS JOIN LATERAL (SELECT COALESCE(batch.lease_seconds, %(lease)s) AS seconds) length
     LEFT JOIN annotation_slot slot ON slot.id = assignment.slot_id
     WHERE assignment.rater_id = %(rater)s AND assignment.state = 'open'
       AND comparison.project_id = %(project)s AND batch.kind = 'pairwise'
@@ -50,12 +56,15 @@ WITH held AS (
 ), slots AS (
     UPDATE annotation_slot slot
     SET leased_until = {clock} + make_interval(secs => held.seconds)
-    FROM held WHERE slot.id = held.slot_id
+    FROM held
+    WHERE held.is_due AND slot.id = held.slot_id AND slot.filled_at IS NULL AND slot.rater_id = %(rater)s
+    RETURNING slot.id
+), kept AS (
+    SELECT * FROM held WHERE NOT is_due OR slot_id IS NULL OR slot_id IN (SELECT id FROM slots)
 ), renewed AS (
     UPDATE annotation_assignment assignment
-    SET expires_at = {clock} + make_interval(secs => held.seconds)
-    FROM held WHERE assignment.id = held.id
-    RETURNING assignment.id, held.seconds
+    SET expires_at = {clock} + make_interval(secs => kept.seconds)
+    FROM kept WHERE kept.is_due AND assignment.id = kept.id
 ), known AS (
     SELECT batch.id, batch.weight, batch.guideline_id, COALESCE(batch.lease_seconds, %(lease)s) AS lease,
            batch.epoch, version.id AS version_id, acknowledgement.id IS NOT NULL AS is_read,
@@ -96,10 +105,19 @@ WITH held AS (
     END
     ORDER BY id LIMIT %(batches)s
 )
-SELECT ARRAY(SELECT id FROM renewed ORDER BY id), (SELECT min(seconds) FROM renewed), offers.*
+SELECT ARRAY(SELECT id FROM kept ORDER BY id),
+       (SELECT min(CASE WHEN is_due THEN seconds ELSE extract(epoch FROM expires_at - {clock}) END) FROM kept),
+       offers.*
 FROM (SELECT 1) AS once LEFT JOIN offers ON true
 """
 
+_IS_CHECK = "found NOT IN ('ahead', 'freed')"
+# One that is skipped right now may be written with a time a little before what was seen already.
+_SURELY = "{clock} - interval '10 seconds'"
+# Whether the rater had a comparison. OFFSET 0 has it looked up one by one, in the index of comparison and rater: joined
+# instead, it would read all that the rater ever had, and a plan made once cannot know for whom that is much.
+_HAD = """EXISTS (SELECT 1 FROM annotation_assignment had
+                   WHERE had.comparison_id = {of} AND had.rater_id = %(rater)s{when} OFFSET 0)"""
 # What of a batch lies ahead of the bookmark, and which of its places are free again, at most a window of each.
 _AHEAD = """
     SELECT comparison.id, comparison.priority, comparison.prompt_id FROM annotation_comparison comparison
@@ -120,8 +138,7 @@ _NEXT = """
     SELECT slot.id AS slot_id, ahead.id AS comparison_id, ahead.prompt_id, slot.swapped, 0 AS occasion,
            ahead.priority, NULL::timestamptz AS freed_at, 'ahead' AS found
     FROM (SELECT seen.* FROM ({ahead}) seen
-          WHERE {wanted} AND NOT EXISTS (SELECT 1 FROM annotation_assignment had
-                                         WHERE had.comparison_id = seen.id AND had.rater_id = %(rater)s)
+          WHERE {wanted} AND NOT {had}
           ORDER BY seen.priority, seen.id OFFSET 0) ahead
     CROSS JOIN LATERAL (
         SELECT place.id, place.swapped FROM annotation_slot place
@@ -146,8 +163,7 @@ WITH checked AS (
            WHERE %(check)s <> '' AND check_as <> '' AND check_as = %(check)s AND batch_id = %(batch)s
              AND check_key < %(check_from)s ORDER BY check_key LIMIT %(window)s)) item
     WHERE item.shown_as_check < %(most_per_item)s
-      AND NOT EXISTS (SELECT 1 FROM annotation_assignment had
-                      WHERE had.comparison_id = item.id AND had.rater_id = %(rater)s)
+      AND NOT {had_item}
     LIMIT 1
 ), repeated AS (
     SELECT NULL::bigint AS slot_id, comparison.id AS comparison_id, comparison.prompt_id,
@@ -164,16 +180,14 @@ WITH checked AS (
     JOIN annotation_comparison comparison ON comparison.id = earlier.comparison_id
     WHERE earlier.state = 'judged' AND earlier.purpose = 'label'
       AND comparison.batch_id = %(batch)s AND comparison.gold_preference IS NULL
-      AND NOT EXISTS (SELECT 1 FROM annotation_assignment again
-                      WHERE again.comparison_id = comparison.id AND again.rater_id = %(rater)s AND again.occasion = 1)
+      AND NOT {had_again}
     LIMIT 1
 ), freed AS (
     SELECT slot.id AS slot_id, free.comparison_id, free.prompt_id, slot.swapped, 0 AS occasion,
            0 AS priority, free.leased_until AS freed_at, 'freed' AS found
     FROM (SELECT seen.*, comparison.prompt_id FROM ({freed}) seen
           JOIN annotation_comparison comparison ON comparison.id = seen.comparison_id AND comparison.is_open
-          WHERE NOT EXISTS (SELECT 1 FROM annotation_assignment had
-                            WHERE had.comparison_id = seen.comparison_id AND had.rater_id = %(rater)s)
+          WHERE NOT {had_freed}
           ORDER BY seen.leased_until, seen.id OFFSET 0) free
     CROSS JOIN LATERAL (
         SELECT place.id, place.swapped FROM annotation_slot place
@@ -194,8 +208,7 @@ WITH checked AS (
     -- of the prompt before, so left for the next time: the bookmark waits for it
     SELECT 1 FROM other, ({near}) seen
     WHERE seen.prompt_id = %(prompt)s AND (seen.priority, seen.id) < (other.priority, other.comparison_id)
-      AND NOT EXISTS (SELECT 1 FROM annotation_assignment had
-                      WHERE had.comparison_id = seen.id AND had.rater_id = %(rater)s)
+      AND NOT {had}
     LIMIT 1
 ), passed AS (
     SELECT seen.priority, seen.id, count(*) OVER () AS n FROM ({ahead}) seen
@@ -229,13 +242,14 @@ WITH checked AS (
              THEN ARRAY[taken.priority, taken.comparison_id]
              WHEN taken.found IS NULL AND passed.id IS NOT NULL THEN ARRAY[passed.priority, passed.id]
              ELSE ARRAY[%(priority)s, %(after)s]::bigint[] END AS ahead,
-        CASE WHEN taken.found = 'freed' THEN taken.freed_at ELSE passed_freed.leased_until END AS freed_at,
-        CASE WHEN taken.found = 'freed' THEN taken.slot_id ELSE passed_freed.id END AS freed_slot,
+        CASE WHEN taken.found = 'freed' THEN taken.freed_at WHEN {is_check} THEN NULL
+             WHEN passed_freed.n = %(window)s THEN passed_freed.leased_until ELSE {surely} END AS freed_at,
+        CASE WHEN taken.found = 'freed' THEN taken.slot_id WHEN passed_freed.n = %(window)s THEN passed_freed.id
+             ELSE 0 END AS freed_slot,
         CASE WHEN taken.found IS NULL THEN COALESCE(passed.n, 0) < %(window)s
              WHEN taken.found = 'ahead' THEN false ELSE %(exhausted)s END AS is_exhausted,
         COALESCE(passed_freed.n, 0) < %(window)s AS no_more_freed,
-        -- one that is skipped right now may be written with a time a little before what was seen already
-        {clock} - interval '10 seconds' AS surely
+        {surely} AS surely
     FROM (SELECT 1) AS once LEFT JOIN taken ON true LEFT JOIN passed ON true LEFT JOIN passed_freed ON true
 ), moved AS (
     INSERT INTO annotation_bookmark AS mark
@@ -246,7 +260,7 @@ WITH checked AS (
            CASE WHEN freed_at < surely THEN freed_slot WHEN freed_at IS NULL THEN %(freed_slot)s
                 WHEN surely > %(freed_at)s::timestamptz THEN 0 ELSE %(freed_slot)s END,
            %(epoch)s, CASE WHEN is_exhausted THEN {clock} END,
-           (found IN ('ahead', 'freed') IS TRUE)::int, (found NOT IN ('ahead', 'freed') IS TRUE)::int, prompt_id
+           (found IN ('ahead', 'freed') IS TRUE)::int, ({is_check} IS TRUE)::int, prompt_id
     FROM place
     ON CONFLICT (seat_id, batch_id) DO UPDATE
     SET priority = excluded.priority, after = excluded.after, freed_at = excluded.freed_at,
@@ -272,16 +286,59 @@ def _filled(template: str, **parts: str) -> str:
     return template
 
 
-TAKE = _filled(
-    _TAKE,
-    other=_filled(_NEXT, ahead=_NEAR, wanted="seen.prompt_id <> %(prompt)s", unless=f"{_UNCHECKED} {_NOT_FREED}"),
-    following=_filled(_NEXT, ahead=_AHEAD, wanted="true", unless=f"{_UNCHECKED} {_NOT_FREED} {_NO_OTHER}"),
-    ahead=_AHEAD,
-    near=_NEAR,
-    freed=_FREED,
-    clock=_CLOCK,
+def _had(of: str, *, when: str = "") -> str:
+    return _filled(_HAD, of=of, when=when)
+
+
+TAKE = Prepared(
+    "take",
+    _filled(
+        _TAKE,
+        other=_filled(_NEXT, ahead=_NEAR, wanted="seen.prompt_id <> %(prompt)s", unless=f"{_UNCHECKED} {_NOT_FREED}"),
+        following=_filled(_NEXT, ahead=_AHEAD, wanted="true", unless=f"{_UNCHECKED} {_NOT_FREED} {_NO_OTHER}"),
+        ahead=_AHEAD,
+        near=_NEAR,
+        freed=_FREED,
+        is_check=_IS_CHECK,
+        surely=_SURELY,
+        had=_had("seen.id"),
+        had_freed=_had("seen.comparison_id"),
+        had_item=_had("item.id"),
+        had_again=_had("comparison.id", when=" AND had.occasion = 1"),
+        clock=_CLOCK,
+    ),
+    seat="bigint",
+    rater="bigint",
+    panel="int",
+    batch="bigint",
+    version="bigint",
+    lease="int",
+    epoch="int",
+    priority="int",
+    after="bigint",
+    freed_at="timestamptz",
+    freed_slot="bigint",
+    exhausted="boolean",
+    prompt="bigint",
+    window="int",
+    check="text",
+    check_from="float8",
+    back="int",
+    most_per_item="int",
+    repeat_after="interval",
+    now="timestamptz",
 )
-LOOK = _filled(_LOOK, clock=_CLOCK)
+LOOK = Prepared(
+    "look",
+    _filled(_LOOK, clock=_CLOCK, still=_STILL),
+    seat="bigint",
+    project="bigint",
+    rater="bigint",
+    batch="bigint",
+    lease="int",
+    batches="int",
+    now="timestamptz",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,11 +380,11 @@ def look(given: dict[str, Any]) -> Sight:
 
     `given` names seat, project, rater, batch (or None for all), now (or None) and lease, the project's.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(LOOK, given | {"batches": MOST_BATCHES})
-        rows = cursor.fetchall()
+    rows = LOOK.rows(given | {"batches": MOST_BATCHES})
     held, lease = rows[0][:2]
-    return Sight(tuple(held), lease, tuple(Offer(*row[2:]) for row in rows if row[2] is not None))
+    return Sight(
+        tuple(held), None if lease is None else int(lease), tuple(Offer(*row[2:]) for row in rows if row[2] is not None)
+    )
 
 
 def take(offer: Offer, given: dict[str, Any], *, check: Check) -> tuple[int | None, Offer | None]:
@@ -350,9 +407,8 @@ def take(offer: Offer, given: dict[str, Any], *, check: Check) -> tuple[int | No
         "check_from": check.start,
         "back": check.back,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(TAKE, wanted)
-        assignment, no_more_freed, priority, after, freed_at, freed_slot, checks, prompt, exhausted = cursor.fetchone()
+    [taken] = TAKE.rows(wanted)
+    assignment, no_more_freed, priority, after, freed_at, freed_slot, checks, prompt, exhausted = taken
     moved = replace(
         offer,
         priority=priority,

@@ -27,6 +27,7 @@ from annotation.models import (
 )
 from annotation.queries.bench import draft_from
 from raters.models import Standing
+from raters.prepared import Prepared
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -42,7 +43,9 @@ SUBMITS = 7201
 # counts on the comparison, the seat and the gold score, and cites the rules. What was asked about the rater has no
 # slot and changes no label. The clock is the database's, unless a time is given. Nothing changes and no row comes back
 # when the assignment had ended before, or when the key was used before: also by an answer that was taken back since.
-RECORD = """
+RECORD = Prepared(
+    "record",
+    """
 WITH ended AS (
     UPDATE annotation_assignment
     SET state = 'judged', ended_at = COALESCE(%(now)s::timestamptz, statement_timestamp()), draft = NULL
@@ -88,8 +91,33 @@ WITH ended AS (
     JOIN guidelines_rule rule ON rule.version_id = said.guideline_version_id AND rule.id = ANY(%(rules)s::bigint[])
     RETURNING rule_id
 )
-SELECT said.*, (SELECT count(*) FROM cited) AS cited FROM said
-"""
+SELECT id, assignment_id, comparison_id, rater_id, revision, preference, swapped, seconds, surplus, key, fingerprint,
+       created_at, (SELECT count(*) FROM cited) AS cited
+FROM said
+""",
+    assignment="bigint",
+    seat="bigint",
+    project="bigint",
+    pay="int",
+    is_gold="boolean",
+    right="int",
+    preference="int",
+    qualities="jsonb",
+    flags_a="varchar[]",
+    flags_b="varchar[]",
+    no_rule="boolean",
+    rationale="text",
+    rules="bigint[]",
+    seconds="float8",
+    key="uuid",
+    fingerprint="text",
+    now="timestamptz",
+)
+# its columns, in the order of the model's; what else a judgment has is read when it is asked for
+RECORDED = [
+    *("id", "assignment_id", "comparison_id", "rater_id", "revision", "preference", "swapped", "seconds", "surplus"),
+    *("key", "fingerprint", "created_at"),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,12 +223,11 @@ def _record(
         "fingerprint": answer.fingerprint(),
         "now": now,
     }
-    recorded = list(Judgment.objects.raw(RECORD, given))
-    if not recorded:
-        return _already(assignment, answer=answer, key=key), False
-    if vars(recorded[0])["cited"] != len(set(answer.rules)):
-        raise ForeignRule("A chosen rule is not in the guideline you were shown.")
-    return recorded[0], True
+    for *recorded, cited in RECORD.rows(given):
+        if cited != len(set(answer.rules)):
+            raise ForeignRule("A chosen rule is not in the guideline you were shown.")
+        return Judgment.from_db("default", RECORDED, recorded), True
+    return _already(assignment, answer=answer, key=key), False
 
 
 def _already(assignment: Assignment, *, answer: Answer, key: UUID) -> Judgment:

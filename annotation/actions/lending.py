@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 
@@ -21,6 +21,7 @@ from annotation.actions.finding import MOST_WINDOWS, WINDOW, Offer, clock, look,
 from annotation.models import Assignment, Bookmark, RoutingRules, Seat, Slot
 from annotation.routing import REPEAT_AFTER_DAYS, CheckRates, choose_batch, draw_check
 from guidelines import queries as guidelines
+from raters.prepared import Prepared
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -34,7 +35,9 @@ CHANCE = random.SystemRandom()
 DEFAULTS = RoutingRules()
 
 # The seat is the lock: two tabs, or a double click, wait for each other here.
-SIT_DOWN = """
+SIT_DOWN = Prepared(
+    "sit_down",
+    """
 SELECT seat.id, seat.judged, seat.skipped, standing.panel, standing.paused_at IS NOT NULL, standing.pause_reason,
        COALESCE(rules.gold_rate, %(gold_rate)s), COALESCE(rules.silver_rate, %(silver_rate)s),
        COALESCE(rules.repeat_rate, %(repeat_rate)s), COALESCE(rules.most_per_item, %(most_per_item)s),
@@ -44,7 +47,15 @@ JOIN raters_standing standing ON standing.project_id = seat.project_id AND stand
 LEFT JOIN annotation_routingrules rules ON rules.project_id = seat.project_id
 WHERE seat.project_id = %(project)s AND seat.rater_id = %(rater)s
 FOR UPDATE OF seat
-"""
+""",
+    project="bigint",
+    rater="bigint",
+    gold_rate="float8",
+    silver_rate="float8",
+    repeat_rate="float8",
+    most_per_item="int",
+    most_per_rater="int",
+)
 
 
 class MustReadFirst(Exception):
@@ -109,14 +120,10 @@ def sit_down(project_id: int, rater_id: int) -> Place:
     """The same in one statement, with all that lending has to know of the rater."""
     rules = ("gold_rate", "silver_rate", "repeat_rate", "most_per_item", "most_per_rater")
     given = {"project": project_id, "rater": rater_id} | {name: getattr(DEFAULTS, name) for name in rules}
-    with connection.cursor() as cursor:
-        for _ in range(2):
-            cursor.execute(SIT_DOWN, given)
-            row = cursor.fetchone()
-            if row is not None:
-                seat, judged, skipped, panel, paused, reason, *rates, per_item, per_rater = row
-                return Place(seat, judged, skipped, panel, paused, reason, CheckRates(*rates), per_item, per_rater)
-            take_seat(project_id, rater_id)
+    for _ in range(2):
+        for seat, judged, skipped, panel, paused, reason, *rates, per_item, per_rater in SIT_DOWN.rows(given):
+            return Place(seat, judged, skipped, panel, paused, reason, CheckRates(*rates), per_item, per_rater)
+        take_seat(project_id, rater_id)
     raise LookupError(f"Person {rater_id} is no rater of project {project_id}.")
 
 
@@ -150,7 +157,7 @@ def lend_ahead(
     batch: int | None = None,
     rng: random.Random = CHANCE,
 ) -> Queue:
-    """Hold `ahead` comparisons (1 to 10) for this rater, those they hold already first, every lease renewed."""
+    """Hold `ahead` comparisons (1 to 10) for this rater, those they hold already first, with leases that last."""
     place = sit_down(project.pk, rater.pk)
     return fill_queue(place, project, rater=rater, ahead=ahead, now=now, batch=batch, rng=rng)
 

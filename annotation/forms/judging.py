@@ -91,6 +91,11 @@ class JudgmentForm(forms.Form):
         return said
 
     @property
+    def is_blank(self) -> bool:
+        """Whether nothing was said yet and nothing is wrong: it then looks the same for everybody."""
+        return not self.is_bound and not self.initial and self.skip_errors is None
+
+    @property
     def qualities(self) -> Iterator[AskedQuality]:
         """The qualities in the order of the page, each with its key."""
         for quality, key in zip(self.asks.qualities, "QWERTY", strict=False):

@@ -2,6 +2,8 @@
 
 Facts are written once. A judgment is never changed: undoing it is a `Withdrawal`, and a better answer is a
 judgment with the next `revision`.
+
+A foreign key has no index of its own where a constraint's index begins with it: each costs a write per judgment.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ class Comparison(models.Model):
     """Two responses of one prompt, to be judged `overlap` times. A is the response with the smaller id."""
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="comparisons")
-    batch = models.ForeignKey(Batch, on_delete=models.CASCADE, related_name="comparisons")
+    batch = models.ForeignKey(Batch, on_delete=models.CASCADE, related_name="comparisons", db_index=False)
     prompt = models.ForeignKey(Prompt, on_delete=models.PROTECT, related_name="comparisons")
     response_a = models.ForeignKey(Response, on_delete=models.PROTECT, related_name="+")
     response_b = models.ForeignKey(Response, on_delete=models.PROTECT, related_name="+")
@@ -97,7 +99,7 @@ class Slot(models.Model):
     before anything new, in that order.
     """
 
-    comparison = models.ForeignKey(Comparison, on_delete=models.CASCADE, related_name="slots")
+    comparison = models.ForeignKey(Comparison, on_delete=models.CASCADE, related_name="slots", db_index=False)
     batch = models.ForeignKey(
         Batch,
         on_delete=models.CASCADE,
@@ -121,7 +123,6 @@ class Slot(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["comparison"], condition=Q(filled_at__isnull=True), name="free_slots"),
             models.Index(
                 fields=["batch", "leased_until", "id"],
                 condition=Q(filled_at__isnull=True, leased_until__isnull=False),
@@ -144,9 +145,9 @@ class Assignment(models.Model):
         JUDGED = "judged", "Judged"
         SKIPPED = "skipped", "Skipped"
 
-    comparison = models.ForeignKey(Comparison, on_delete=models.CASCADE, related_name="assignments")
+    comparison = models.ForeignKey(Comparison, on_delete=models.CASCADE, related_name="assignments", db_index=False)
     slot = models.ForeignKey(Slot, null=True, blank=True, on_delete=models.CASCADE, related_name="assignments")
-    rater = models.ForeignKey(User, on_delete=models.PROTECT, related_name="assignments")
+    rater = models.ForeignKey(User, on_delete=models.PROTECT, related_name="assignments", db_index=False)
     guideline_version = models.ForeignKey(GuidelineVersion, on_delete=models.PROTECT, related_name="+")
     swapped = models.BooleanField(help_text="As shown to this rater: response B on the left.")
     purpose = models.CharField(max_length=10, choices=Purpose, default=Purpose.LABEL, db_default=Purpose.LABEL.value)
@@ -194,7 +195,7 @@ class Judgment(models.Model):
     """
 
     assignment = models.ForeignKey(
-        Assignment, null=True, blank=True, on_delete=models.PROTECT, related_name="judgments"
+        Assignment, null=True, blank=True, on_delete=models.PROTECT, related_name="judgments", db_index=False
     )
     answer = models.ForeignKey(
         "annotation.TaskAnswer",
@@ -202,10 +203,11 @@ class Judgment(models.Model):
         blank=True,
         on_delete=models.PROTECT,
         related_name="judgments",
+        db_index=False,
         help_text="What implies it: a ranking or an edit. Nobody was shown the two side by side.",
     )
-    comparison = models.ForeignKey(Comparison, on_delete=models.PROTECT, related_name="judgments")
-    rater = models.ForeignKey(User, on_delete=models.PROTECT, related_name="judgments")
+    comparison = models.ForeignKey(Comparison, on_delete=models.PROTECT, related_name="judgments", db_index=False)
+    rater = models.ForeignKey(User, on_delete=models.PROTECT, related_name="judgments", db_index=False)
     guideline_version = models.ForeignKey(GuidelineVersion, on_delete=models.PROTECT, related_name="judgments")
     revision = models.PositiveSmallIntegerField(default=0)
     preference = models.SmallIntegerField()
@@ -244,7 +246,9 @@ class Judgment(models.Model):
                 | Q(assignment__isnull=True, answer__isnull=False),
                 name="a_judgment_is_given_or_implied",
             ),
-            models.UniqueConstraint(fields=["answer", "comparison"], name="implied_once"),
+            models.UniqueConstraint(
+                fields=["answer", "comparison"], condition=Q(answer__isnull=False), name="implied_once"
+            ),
         ]
         indexes = [
             models.Index(fields=["comparison"], name="judgments_by_comparison"),
@@ -274,7 +278,7 @@ class Withdrawal(models.Model):
 class Seat(models.Model):
     """One rater's place in a project: the lock that makes two tabs take the same item, and their counters."""
 
-    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="seats")
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="seats", db_index=False)
     rater = models.ForeignKey(User, on_delete=models.CASCADE, related_name="seats")
     judged = models.PositiveIntegerField(default=0)
     skipped = models.PositiveIntegerField(default=0)

@@ -19,7 +19,7 @@ class Bookmark(models.Model):
     in the batch's freed places instead, which are ordered by (since when, id of the slot).
     """
 
-    seat = models.ForeignKey(Seat, on_delete=models.CASCADE, related_name="bookmarks")
+    seat = models.ForeignKey(Seat, on_delete=models.CASCADE, related_name="bookmarks", db_index=False)
     batch = models.ForeignKey(Batch, on_delete=models.CASCADE, related_name="+")
     priority = models.SmallIntegerField(default=START)
     after = models.BigIntegerField(default=0, help_text="The comparison passed last.")

@@ -5,18 +5,20 @@ Blindness is kept here: a card carries texts and sides, never a model, a gold fl
 
 from __future__ import annotations
 
+import json
 import statistics
 import uuid
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import QuerySet
 
 from annotation.kinds import IN_WORDS, PAIRWISE, SKIP_REASONS, Asks, canonical
-from annotation.models import Assignment, Judgment
+from annotation.models import Assignment, Batch, Comparison, Judgment
 from annotation.queries.rendering import html_of
 from guidelines.models import Rule
+from raters.prepared import Prepared
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +30,74 @@ if TYPE_CHECKING:
 SET_SIZE = 40  # comparisons that a rater sees as one stretch of work
 PACE_FROM = 20  # judgments that the time left is estimated from
 LONG_WORDS = 900  # an answer longer than this is clipped, and the other one with it
+
+ASSIGNMENT_FIELDS = ["id", "comparison_id", "slot_id", "rater_id", "guideline_version_id", "swapped", "state"]
+ASSIGNMENT = Prepared(
+    "assignment",
+    """
+SELECT mine.id, mine.comparison_id, mine.slot_id, mine.rater_id, mine.guideline_version_id, mine.swapped, mine.state,
+       comparison.project_id, comparison.batch_id, comparison.gold_preference, batch.pay_minor, batch.asks
+FROM annotation_assignment mine
+JOIN annotation_comparison comparison ON comparison.id = mine.comparison_id
+JOIN annotation_batch batch ON batch.id = comparison.batch_id
+WHERE mine.id = %(assignment)s AND mine.rater_id = %(rater)s AND comparison.project_id = %(project)s
+  AND batch.kind = 'pairwise'
+""",
+    assignment="bigint",
+    rater="bigint",
+    project="bigint",
+)
+CARDS = Prepared(
+    "cards",
+    """
+SELECT mine.id, mine.swapped, mine.draft, prompt.messages, prompt.language, a.text, b.text,
+       batch.id, batch.name, batch.is_sensitive, batch.asks, version.id, guideline.name, version.major, version.minor
+FROM unnest(%(assignments)s) WITH ORDINALITY wanted (id, place)
+JOIN annotation_assignment mine ON mine.id = wanted.id
+JOIN annotation_comparison comparison ON comparison.id = mine.comparison_id
+JOIN annotation_prompt prompt ON prompt.id = comparison.prompt_id
+JOIN annotation_response a ON a.id = comparison.response_a_id
+JOIN annotation_response b ON b.id = comparison.response_b_id
+JOIN annotation_batch batch ON batch.id = comparison.batch_id
+JOIN guidelines_guidelineversion version ON version.id = mine.guideline_version_id
+JOIN guidelines_guideline guideline ON guideline.id = version.guideline_id
+ORDER BY wanted.place
+""",
+    assignments="bigint[]",
+)
+RECENT = Prepared(
+    "recent",
+    """
+SELECT mine.state, (SELECT seconds FROM annotation_judgment said WHERE said.assignment_id = mine.id
+                    ORDER BY revision DESC LIMIT 1)
+FROM annotation_assignment mine JOIN annotation_comparison comparison ON comparison.id = mine.comparison_id
+WHERE mine.rater_id = %(rater)s AND mine.ended_at IS NOT NULL AND comparison.project_id = %(project)s
+ORDER BY mine.ended_at DESC LIMIT %(most)s
+""",
+    rater="bigint",
+    project="bigint",
+    most="int",
+)
+
+
+class _Row(NamedTuple):
+    """The columns of CARDS."""
+
+    id: int
+    swapped: bool
+    draft: str | None
+    messages: str
+    language: str
+    text_a: str
+    text_b: str
+    batch: int
+    batch_name: str
+    is_sensitive: bool
+    asks: str
+    version: int
+    guideline_name: str
+    major: int
+    minor: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,63 +200,65 @@ def judgments_of(rater: User, project: Project) -> QuerySet[Judgment]:
     )
 
 
-def asks_for(assignment: Assignment) -> Asks:
-    """What is asked on this assignment. Of one from `assignments_of` it costs no statement."""
-    return Asks.read(assignment.comparison.batch.asks)
+def assignment_of(rater: User, project: Project, *, pk: int) -> tuple[Assignment, Asks]:
+    """One of `assignments_of`, with what is asked on it. What is written without a judgment is left for later.
+
+    Raises Assignment.DoesNotExist.
+    """
+    for row in ASSIGNMENT.rows({"assignment": pk, "rater": rater.pk, "project": project.pk}):
+        *own, project_id, batch_id, gold_preference, pay_minor, asks = row
+        assignment = Assignment.from_db("default", ASSIGNMENT_FIELDS, own)
+        comparison = Comparison.from_db(
+            "default",
+            ["id", "project_id", "batch_id", "gold_preference"],
+            [assignment.comparison_id, project_id, batch_id, gold_preference],
+        )
+        comparison.batch = Batch.from_db("default", ["id", "pay_minor"], [batch_id, pay_minor])
+        assignment.comparison, assignment.rater = comparison, rater
+        return assignment, _read(asks)
+    raise Assignment.DoesNotExist
 
 
 def cards_of(assignments: Sequence[int]) -> list[Card]:
     """Shape these assignments for the page, in this order. Two statements, however many there are."""
-    shown = Assignment.objects.filter(pk__in=assignments).values_list(
-        "pk",
-        "swapped",
-        "draft",
-        "comparison__prompt__messages",
-        "comparison__prompt__language",
-        "comparison__response_a__text",
-        "comparison__response_b__text",
-        "comparison__batch",
-        "comparison__batch__name",
-        "comparison__batch__is_sensitive",
-        "comparison__batch__asks",
-        "guideline_version",
-        "guideline_version__guideline__name",
-        "guideline_version__major",
-        "guideline_version__minor",
-    )
-    rows = {row[0]: row for row in shown}
-    texts = {text for row in rows.values() for text in (row[5], row[6], *(turn["content"] for turn in row[3]))}
-    html = html_of(texts)
-    return [_card(rows[pk], html) for pk in assignments if pk in rows]
+    rows = [_Row(*row) for row in CARDS.rows({"assignments": list(assignments)})]
+    turns = [json.loads(row.messages) for row in rows]
+    texts = {text for row in rows for text in (row.text_a, row.text_b)}
+    html = html_of(texts | {turn["content"] for messages in turns for turn in messages})
+    return [_card(row, messages, html) for row, messages in zip(rows, turns, strict=True)]
 
 
-def _card(row: tuple, html: dict[str, SafeString]) -> Card:  # type: ignore[type-arg]  # a row of fifteen columns
-    pk, swapped, draft, messages, language, first, second, batch, batch_name, sensitive, asks, *guideline = row
-    version, guideline_name, major, minor = guideline
-    left, right = (second, first) if swapped else (first, second)
-    asked = Asks.read(asks)
+@lru_cache(maxsize=64)
+def _read(asks: str) -> Asks:
+    """What a batch asks, from its JSON: batches are few, and each keeps what it was opened with."""
+    return Asks.read(json.loads(asks))
+
+
+def _card(row: _Row, messages: list[dict[str, str]], html: dict[str, SafeString]) -> Card:
+    left, right = (row.text_b, row.text_a) if row.swapped else (row.text_a, row.text_b)
+    asked = _read(row.asks)
     sides = [Side(html[text], text, len(text.split())) for text in (left, right)]
     last = len(messages) - 1
     return Card(
-        assignment_id=pk,
+        assignment_id=row.id,
         key=str(uuid.uuid4()),
-        batch=Named(batch, batch_name),
-        is_sensitive=sensitive,
+        batch=Named(row.batch, row.batch_name),
+        is_sensitive=row.is_sensitive,
         turns=tuple(
             Turn(message["role"], html[message["content"]], judged=place == last)
             for place, message in enumerate(messages)
         ),
-        language=language,
+        language=row.language,
         a=sides[0],
         b=sides[1],
         clip=max(side.words for side in sides) > LONG_WORDS,
-        guideline=Named(version, guideline_name, f"{major}.{minor}"),
-        rules=rules_of(version),
+        guideline=Named(row.version, row.guideline_name, f"{row.major}.{row.minor}"),
+        rules=rules_of(row.version),
         asks=asked,
         # the id decides, so a reload asks the same; it says nothing about the item
-        ask_rationale=asked.asks_rationale(pk),
+        ask_rationale=asked.asks_rationale(row.id),
         reasons=REASONS,
-        draft=draft or {},
+        draft=json.loads(row.draft) if row.draft else {},
     )
 
 
@@ -201,13 +273,7 @@ def rules_of(version_id: int) -> tuple[RuleChip, ...]:
 def progress_of(project: Project, rater: User, *, judged: int, skipped: int) -> Progress:
     """Where the rater is, from the counters of their seat and the last stretch. One statement."""
     done = (judged + skipped) % SET_SIZE
-    newest = Judgment.objects.filter(assignment=OuterRef("pk")).order_by("-revision").values("seconds")[:1]
-    recent = list(
-        Assignment.objects.filter(rater=rater, comparison__project=project, ended_at__isnull=False)
-        .order_by("-ended_at")
-        .annotate(seconds=Subquery(newest))
-        .values_list("state", "seconds")[: max(done, PACE_FROM)]
-    )
+    recent = RECENT.rows({"rater": rater.pk, "project": project.pk, "most": max(done, PACE_FROM)})
     names = {Assignment.State.JUDGED: "done", Assignment.State.SKIPPED: "skipped"}
     ticks = [names[Assignment.State(state)] for state, _ in reversed(recent[:done])]
     ticks = ["done"] * (done - len(ticks)) + ticks  # other kinds of work count too

@@ -8,11 +8,21 @@ from django.utils.safestring import SafeString, mark_safe
 
 from annotation.models import Rendering
 from annotation.rendering import RENDERER_VERSION, digest, plain_html
+from raters.prepared import Prepared
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 SafeHtml = SafeString
+RENDERINGS = Prepared(
+    "renderings",
+    """
+SELECT sha256, html FROM annotation_rendering
+WHERE sha256 = ANY (%(digests)s) AND version = %(version)s AND state = 'done'
+""",
+    digests="varchar[]",
+    version="varchar",
+)
 
 
 def html_of(texts: Iterable[str]) -> dict[str, SafeHtml]:
@@ -24,11 +34,7 @@ def html_of(texts: Iterable[str]) -> dict[str, SafeHtml]:
     digests = {text: digest(text) for text in texts}
     if not digests:
         return {}
-    stored = dict(
-        Rendering.objects.filter(
-            version=RENDERER_VERSION, sha256__in=set(digests.values()), state=Rendering.State.DONE
-        ).values_list("sha256", "html")
-    )
+    stored = dict(RENDERINGS.rows({"version": RENDERER_VERSION, "digests": list(set(digests.values()))}))
     # the two makers of this HTML escape and sanitise; nothing else may write it
     return {
         text: mark_safe(stored.get(sha256) or plain_html(text))  # noqa: S308

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, QueryDict
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from django.forms import Form
+
+    from annotation.kinds import Asks
 
 HOLDS, AHEAD, AT, KEY = "X-Tare-Holds", "X-Tare-Ahead", "X-Tare-At", "Idempotency-Key"
 USUALLY_AHEAD = 3
@@ -67,8 +70,8 @@ def cards(request: HttpRequest, slug: str) -> HttpResponse:
 def submit(request: HttpRequest, slug: str, assignment_id: int) -> HttpResponse:
     """Take a judgment; a browser with script gets the next card, already leased."""
     project = project_or_404(request, slug, Role.RATER)
-    assignment = get_object_or_404(queries.assignments_of(person(request), project), pk=assignment_id)
-    form = JudgmentForm(_with_key(request), asks=queries.asks_for(assignment), number=assignment.pk)
+    assignment, asks = _lent(request, project, assignment_id)
+    form = JudgmentForm(_with_key(request), asks=asks, number=assignment.pk)
     if not form.is_valid():
         return _again(request, project, assignment, form)
     try:
@@ -97,7 +100,7 @@ def submit(request: HttpRequest, slug: str, assignment_id: int) -> HttpResponse:
 def skip(request: HttpRequest, slug: str, assignment_id: int) -> HttpResponse:
     """Hand a comparison back unjudged."""
     project = project_or_404(request, slug, Role.RATER)
-    assignment = get_object_or_404(queries.assignments_of(person(request), project), pk=assignment_id)
+    assignment, _ = _lent(request, project, assignment_id)
     form = SkipForm(request.POST)
     if not form.is_valid():
         return _again(request, project, assignment, form)
@@ -116,7 +119,7 @@ def skip(request: HttpRequest, slug: str, assignment_id: int) -> HttpResponse:
 def undo(request: HttpRequest, slug: str, assignment_id: int) -> HttpResponse:
     """Take the last answer back and show its comparison again, as it stood."""
     project = project_or_404(request, slug, Role.RATER)
-    assignment = get_object_or_404(queries.assignments_of(person(request), project), pk=assignment_id)
+    assignment, _ = _lent(request, project, assignment_id)
     form = UndoForm(request.POST)
     if not form.is_valid():
         return _refused(request, project, "This answer has no key, so it cannot be found.")
@@ -136,8 +139,8 @@ def undo(request: HttpRequest, slug: str, assignment_id: int) -> HttpResponse:
 def draft(request: HttpRequest, slug: str, assignment_id: int) -> HttpResponse:
     """Keep what is on the screen. A draft of an answer that was sent already is let go of."""
     project = project_or_404(request, slug, Role.RATER)
-    assignment = get_object_or_404(queries.assignments_of(person(request), project), pk=assignment_id)
-    kept = draft_of(QueryDict(request.body), asks=queries.asks_for(assignment))
+    assignment, asks = _lent(request, project, assignment_id)
+    kept = draft_of(QueryDict(request.body), asks=asks)
     if kept is None:
         return HttpResponse("This draft is too long to keep.", status=413, content_type="text/plain; charset=utf-8")
     actions.keep_draft(assignment, draft=kept)
@@ -158,12 +161,20 @@ def leases(request: HttpRequest, slug: str) -> JsonResponse:
 def source(request: HttpRequest, slug: str, assignment_id: int, side: str) -> HttpResponse:
     """One response of a comparison, byte for byte as it was stored."""
     project = project_or_404(request, slug, Role.RATER)
-    assignment = get_object_or_404(queries.assignments_of(person(request), project), pk=assignment_id)
+    assignment, _ = _lent(request, project, assignment_id)
     (card,) = queries.cards_of([assignment.pk])
     if side not in ("a", "b"):
         raise Http404("No such response.")
     text = (card.a if side == "a" else card.b).raw
     return HttpResponse(text.encode("utf-8", "surrogatepass"), content_type="text/plain; charset=utf-8")
+
+
+def _lent(request: HttpRequest, project: Project, assignment_id: int) -> tuple[Assignment, Asks]:
+    """An assignment of the person who asks, and what is asked on it. Raises Http404."""
+    try:
+        return queries.assignment_of(person(request), project, pk=assignment_id)
+    except Assignment.DoesNotExist:
+        raise Http404("No such assignment.") from None
 
 
 def _with_key(request: HttpRequest) -> QueryDict:
@@ -220,9 +231,17 @@ def _again(request: HttpRequest, project: Project, assignment: Assignment, form:
 
 def _fresh(card: queries.Card, *, errors: Form | None = None) -> JudgmentForm:
     """The form of a card that was not sent yet, with its draft; or with what was wrong with a skip."""
+    if not card.draft and errors is None:
+        return _blank(card.asks)
     form = JudgmentForm(asks=card.asks, number=card.assignment_id, initial=initial_of(card.draft))
     form.skip_errors = errors.errors.get("reason") if errors else None
     return form
+
+
+@lru_cache(maxsize=64)
+def _blank(asks: Asks) -> JudgmentForm:
+    """The form before anything is said: on a page it is the same on every card, and nobody changes it."""
+    return JudgmentForm(asks=asks, number=1)
 
 
 def _with_forms(ids: Sequence[int]) -> list[tuple[queries.Card, JudgmentForm]]:

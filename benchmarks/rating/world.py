@@ -29,7 +29,6 @@ if __name__ == "__main__":
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.db import connection, transaction
 from django.utils import timezone
@@ -41,6 +40,7 @@ from annotation.rendering.markup import render
 from benchmarks.page import markdown, prose
 from guidelines.models import Acknowledgement
 from raters.models import Membership, Standing, User
+from raters.sessions import SessionStore
 from tests import make
 
 RATERS = 2_000

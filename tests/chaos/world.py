@@ -70,7 +70,8 @@ def _signed_in(person: User) -> str:
     """The key of a session of theirs."""
     from django.conf import settings
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-    from django.contrib.sessions.backends.db import SessionStore
+
+    from raters.sessions import SessionStore
 
     session = SessionStore()
     session[SESSION_KEY] = str(person.pk)

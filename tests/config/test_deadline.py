@@ -10,7 +10,6 @@ from typing import Any
 
 import psycopg2
 import pytest
-from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.exceptions import SessionInterrupted
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse
@@ -24,6 +23,7 @@ from config import deadline
 from raters import problems
 from raters.doors import again_if_undone
 from raters.models import User
+from raters.sessions import SessionStore
 from tests import make
 
 

@@ -89,7 +89,7 @@ def test_options_of_the_address_reach_the_driver() -> None:
 
 
 def test_every_session_cache_and_rate_limit_lives_in_postgresql() -> None:
-    assert settings.SESSION_ENGINE == "django.contrib.sessions.backends.db"
+    assert settings.SESSION_ENGINE == "raters.sessions"
     assert settings.CACHES["default"]["BACKEND"] == "django.core.cache.backends.db.DatabaseCache"
 
 
