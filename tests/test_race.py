@@ -29,7 +29,8 @@ def crowd(project: Project, size: int) -> list[User]:
 def test_sixty_four_raters_race_for_twenty_four_slots(project: Project) -> None:
     """Each asks for one comparison at the same moment: every slot is lent once, and the others are told there is none.
 
-    With `FOR UPDATE OF slot SKIP LOCKED` taken out of finding's TAKE all sixty-four were lent one of the same slots.
+    With `FOR UPDATE SKIP LOCKED` taken out of TAKE (annotation/actions/taking.py) all sixty-four were lent one of the
+    same slots.
     """
     raters = crowd(project, 64)
     make.batch(project, comparisons=8, overlap=3)

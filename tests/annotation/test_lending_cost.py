@@ -11,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from annotation import actions
-from annotation.actions import finding
+from annotation.actions import finding, taking
 from annotation.actions.lending import sit_down
 from annotation.models import Bookmark, Comparison
 from annotation.models.lending import START
@@ -81,7 +81,7 @@ def asked_of(comparison: Comparison, rater: User, *, check: str = "") -> dict[st
 
     def keep(cursor: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         if sql.startswith("EXECUTE take"):
-            sent.update(zip(finding.TAKE.parameters, params, strict=True))
+            sent.update(zip(taking.TAKE.parameters, params, strict=True))
         return cursor(sql, params, many, context)
 
     with connection.execute_wrapper(lambda execute, sql, params, m, context: keep(execute, sql, params, m, context)):
@@ -96,9 +96,9 @@ class TestCost:
         given = asked_of(many, ada)
         new = asked_of(many, make.rater(many.project, "eve"))
 
-        after_many, nodes = touched(finding.TAKE, given)
-        for_new, _ = touched(finding.TAKE, new)
-        from_the_front, _ = touched(finding.TAKE, given | {"priority": START, "after": 0})
+        after_many, nodes = touched(taking.TAKE, given)
+        for_new, _ = touched(taking.TAKE, new)
+        from_the_front, _ = touched(taking.TAKE, given | {"priority": START, "after": 0})
 
         assert after_many < 150
         assert after_many < for_new + 40
@@ -129,10 +129,10 @@ class TestCost:
         assert pages < 150
 
     def test_of_a_check_is_that_of_any_other(self, many: Comparison, ada: User) -> None:
-        plain, _ = touched(finding.TAKE, asked_of(many, make.rater(many.project, "eve")))
+        plain, _ = touched(taking.TAKE, asked_of(many, make.rater(many.project, "eve")))
         for number, kind in enumerate(["gold", "silver", "repeat"]):
             given = asked_of(many, make.rater(many.project, f"rater{number}"), check=kind)
-            assert touched(finding.TAKE, given)[0] < plain + 60
+            assert touched(taking.TAKE, given)[0] < plain + 60
 
     def test_chance_is_asked_once_for_each(self, project: Project, ada: User) -> None:
         make.batch(project, comparisons=3)
