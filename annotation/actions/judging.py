@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.db.models import Case, F, Q, Value, When
 
 from annotation.actions.finding import clock
-from annotation.actions.lending import Place, Queue, fill_queue, sit_down, take_seat
+from annotation.actions.lending import SUBMITS, Place, Queue, fill_queue, sit_down, take_seat
 from annotation.kinds import canonical
 from annotation.models import (
     Assignment,
@@ -34,10 +34,6 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from raters.models import Project
-
-# Submits hold this advisory lock shared, a freeze takes it alone for a moment: below a snapshot's watermark no
-# judgment is still on its way. The second number is the project's id.
-SUBMITS = 7201
 
 # All that a judgment changes, in one statement: it ends the assignment, fills the slot if nobody else has or holds it,
 # counts on the comparison, the seat and the gold score, and cites the rules. What was asked about the rater has no
@@ -179,9 +175,8 @@ def submit_judgment(assignment: Assignment, *, answer: Answer, key: UUID, now: d
     A late answer counts while its slot is free, and is kept as surplus otherwise; it is never dropped. An answer that
     was taken back stays so when it is sent again. Raises KeyReused, TooLate, ForeignRule.
     """
-    project_id = assignment.comparison.project_id
-    while_no_freeze(project_id)
-    return _record(assignment, sit_down(project_id, assignment.rater_id), answer=answer, key=key, now=now)[0]
+    place = sit_down(assignment.comparison.project_id, assignment.rater_id, answers=True)
+    return _record(assignment, place, answer=answer, key=key, now=now)[0]
 
 
 @transaction.atomic
@@ -196,8 +191,7 @@ def submit_and_lend(
     now: datetime | None = None,
 ) -> tuple[Judgment, Queue]:
     """The same, and hold `ahead` comparisons for the rater, in one transaction. Raises as `submit_judgment` does."""
-    while_no_freeze(project.pk)
-    place = sit_down(project.pk, assignment.rater_id)
+    place = sit_down(project.pk, assignment.rater_id, answers=True)
     judgment, new = _record(assignment, place, answer=answer, key=key, now=now)
     place = replace(place, judged=place.judged + new)
     return judgment, fill_queue(place, project, rater=assignment.rater, ahead=ahead, batch=batch, now=now)

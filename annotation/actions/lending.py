@@ -34,20 +34,30 @@ MOST_AHEAD = 10
 CHANCE = random.SystemRandom()
 DEFAULTS = RoutingRules()
 
-# The seat is the lock: two tabs, or a double click, wait for each other here.
+# Answers hold this advisory lock shared, a freeze takes it alone for a moment: below a snapshot's watermark no judgment
+# is still on its way. The second number is the project's id.
+SUBMITS = 7201
+
+# The seat is the lock: two tabs, or a double click, wait for each other here. Whoever answers waits for a freeze first,
+# as everybody does who waits for both: rows are locked when they are found.
 SIT_DOWN = Prepared(
     "sit_down",
     """
+WITH no_freeze AS MATERIALIZED (
+    SELECT CASE WHEN %(answers)s THEN pg_advisory_xact_lock_shared(%(submits)s, %(project)s::int) END
+)
 SELECT seat.id, seat.judged, seat.skipped, standing.panel, standing.paused_at IS NOT NULL, standing.pause_reason,
        COALESCE(rules.gold_rate, %(gold_rate)s), COALESCE(rules.silver_rate, %(silver_rate)s),
        COALESCE(rules.repeat_rate, %(repeat_rate)s), COALESCE(rules.most_per_item, %(most_per_item)s),
        COALESCE(rules.most_per_rater, %(most_per_rater)s)
-FROM annotation_seat seat
+FROM no_freeze CROSS JOIN annotation_seat seat
 JOIN raters_standing standing ON standing.project_id = seat.project_id AND standing.user_id = seat.rater_id
 LEFT JOIN annotation_routingrules rules ON rules.project_id = seat.project_id
 WHERE seat.project_id = %(project)s AND seat.rater_id = %(rater)s
 FOR UPDATE OF seat
 """,
+    answers="boolean",
+    submits="int",
     project="bigint",
     rater="bigint",
     gold_rate="float8",
@@ -116,10 +126,15 @@ def take_seat(project_id: int, rater_id: int) -> Seat:
     return seat
 
 
-def sit_down(project_id: int, rater_id: int) -> Place:
-    """The same in one statement, with all that lending has to know of the rater."""
+def sit_down(project_id: int, rater_id: int, *, answers: bool = False) -> Place:
+    """The same in one statement, with all that lending has to know of the rater.
+
+    Whoever comes with an answer holds the project's freezes off, too, until the transaction ends.
+    """
     rules = ("gold_rate", "silver_rate", "repeat_rate", "most_per_item", "most_per_rater")
-    given = {"project": project_id, "rater": rater_id} | {name: getattr(DEFAULTS, name) for name in rules}
+    given = {"answers": answers, "submits": SUBMITS, "project": project_id, "rater": rater_id} | {
+        name: getattr(DEFAULTS, name) for name in rules
+    }
     for _ in range(2):
         for seat, judged, skipped, panel, paused, reason, *rates, per_item, per_rater in SIT_DOWN.rows(given):
             return Place(seat, judged, skipped, panel, paused, reason, CheckRates(*rates), per_item, per_rater)

@@ -11,7 +11,7 @@ from annotation.queries.answers import (
 from annotation.queries.asking import Preview, Questions, asks_of, open_batches, preview_of, questions_of
 from annotation.queries.bench import (
     Card,
-    assignment_of,
+    assignment_at,
     assignments_of,
     cards_of,
     draft_from,
@@ -57,7 +57,7 @@ __all__ = [
     "TaskCard",
     "answer_page",
     "answers_page",
-    "assignment_of",
+    "assignment_at",
     "asks_of",
     "assignments_of",
     "cards_of",

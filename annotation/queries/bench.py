@@ -18,14 +18,16 @@ from annotation.kinds import IN_WORDS, PAIRWISE, SKIP_REASONS, Asks, canonical
 from annotation.models import Assignment, Batch, Comparison, Judgment
 from annotation.queries.rendering import html_of
 from guidelines.models import Rule
+from raters.models import Project, Role
 from raters.prepared import Prepared
+from raters.queries import PROJECT_FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from django.utils.safestring import SafeString
 
-    from raters.models import Project, User
+    from raters.models import User
 
 SET_SIZE = 40  # comparisons that a rater sees as one stretch of work
 PACE_FROM = 20  # judgments that the time left is estimated from
@@ -34,18 +36,21 @@ LONG_WORDS = 900  # an answer longer than this is clipped, and the other one wit
 ASSIGNMENT_FIELDS = ["id", "comparison_id", "slot_id", "rater_id", "guideline_version_id", "swapped", "state"]
 ASSIGNMENT = Prepared(
     "assignment",
-    """
-SELECT mine.id, mine.comparison_id, mine.slot_id, mine.rater_id, mine.guideline_version_id, mine.swapped, mine.state,
-       comparison.project_id, comparison.batch_id, comparison.gold_preference, batch.pay_minor, batch.asks
+    f"""
+SELECT {", ".join(f"mine.{name}" for name in ASSIGNMENT_FIELDS)},
+       comparison.gold_preference, comparison.batch_id, batch.pay_minor, batch.asks,
+       {", ".join(f"project.{name}" for name in PROJECT_FIELDS)}
 FROM annotation_assignment mine
 JOIN annotation_comparison comparison ON comparison.id = mine.comparison_id
 JOIN annotation_batch batch ON batch.id = comparison.batch_id
-WHERE mine.id = %(assignment)s AND mine.rater_id = %(rater)s AND comparison.project_id = %(project)s
-  AND batch.kind = 'pairwise'
-""",
+JOIN raters_project project ON project.id = comparison.project_id
+WHERE mine.id = %(assignment)s AND mine.rater_id = %(rater)s AND project.slug = %(slug)s AND batch.kind = 'pairwise'
+  AND EXISTS (SELECT 1 FROM raters_membership held
+              WHERE held.project_id = project.id AND held.user_id = %(rater)s AND held.role = '{Role.RATER.value}')
+""",  # noqa: S608  the names are the models'
     assignment="bigint",
     rater="bigint",
-    project="bigint",
+    slug="varchar",
 )
 CARDS = Prepared(
     "cards",
@@ -200,23 +205,26 @@ def judgments_of(rater: User, project: Project) -> QuerySet[Judgment]:
     )
 
 
-def assignment_of(rater: User, project: Project, *, pk: int) -> tuple[Assignment, Asks]:
-    """One of `assignments_of`, with what is asked on it. What is written without a judgment is left for later.
+def assignment_at(rater: User, slug: str, *, pk: int) -> tuple[Project, Assignment, Asks]:
+    """One of `assignments_of` in the project of this name, and what is asked on it, if the person rates there.
 
-    Raises Assignment.DoesNotExist.
+    Of the assignment's columns and of its comparison's and batch's there is what an answer needs; others are read when
+    they are asked for. Raises Assignment.DoesNotExist.
     """
-    for row in ASSIGNMENT.rows({"assignment": pk, "rater": rater.pk, "project": project.pk}):
-        *own, project_id, batch_id, gold_preference, pay_minor, asks = row
-        assignment = Assignment.from_db("default", ASSIGNMENT_FIELDS, own)
-        comparison = Comparison.from_db(
-            "default",
-            ["id", "project_id", "batch_id", "gold_preference"],
-            [assignment.comparison_id, project_id, batch_id, gold_preference],
-        )
-        comparison.batch = Batch.from_db("default", ["id", "pay_minor"], [batch_id, pay_minor])
-        assignment.comparison, assignment.rater = comparison, rater
-        return assignment, _read(asks)
-    raise Assignment.DoesNotExist
+    rows = ASSIGNMENT.rows({"assignment": pk, "rater": rater.pk, "slug": slug})
+    if not rows:
+        raise Assignment.DoesNotExist
+    own, (gold_preference, batch_id, pay_minor, asks), row = rows[0][:7], rows[0][7:11], rows[0][11:]
+    project = Project.from_db("default", PROJECT_FIELDS, row)
+    assignment = Assignment.from_db("default", ASSIGNMENT_FIELDS, own)
+    comparison = Comparison.from_db(
+        "default",
+        ["id", "project_id", "batch_id", "gold_preference"],
+        [assignment.comparison_id, project.pk, batch_id, gold_preference],
+    )
+    comparison.batch = Batch.from_db("default", ["id", "pay_minor"], [batch_id, pay_minor])
+    assignment.comparison, assignment.rater = comparison, rater
+    return project, assignment, _read(asks)
 
 
 def cards_of(assignments: Sequence[int]) -> list[Card]:

@@ -69,8 +69,7 @@ def cards(request: HttpRequest, slug: str) -> HttpResponse:
 @again_if_undone
 def submit(request: HttpRequest, slug: str, assignment_id: int) -> HttpResponse:
     """Take a judgment; a browser with script gets the next card, already leased."""
-    project = project_or_404(request, slug, Role.RATER)
-    assignment, asks = _lent(request, project, assignment_id)
+    project, assignment, asks = _lent(request, slug, assignment_id)
     form = JudgmentForm(_with_key(request), asks=asks, number=assignment.pk)
     if not form.is_valid():
         return _again(request, project, assignment, form)
@@ -99,8 +98,7 @@ def submit(request: HttpRequest, slug: str, assignment_id: int) -> HttpResponse:
 @again_if_undone
 def skip(request: HttpRequest, slug: str, assignment_id: int) -> HttpResponse:
     """Hand a comparison back unjudged."""
-    project = project_or_404(request, slug, Role.RATER)
-    assignment, _ = _lent(request, project, assignment_id)
+    project, assignment, _ = _lent(request, slug, assignment_id)
     form = SkipForm(request.POST)
     if not form.is_valid():
         return _again(request, project, assignment, form)
@@ -118,8 +116,7 @@ def skip(request: HttpRequest, slug: str, assignment_id: int) -> HttpResponse:
 @again_if_undone
 def undo(request: HttpRequest, slug: str, assignment_id: int) -> HttpResponse:
     """Take the last answer back and show its comparison again, as it stood."""
-    project = project_or_404(request, slug, Role.RATER)
-    assignment, _ = _lent(request, project, assignment_id)
+    project, assignment, _ = _lent(request, slug, assignment_id)
     form = UndoForm(request.POST)
     if not form.is_valid():
         return _refused(request, project, "This answer has no key, so it cannot be found.")
@@ -138,8 +135,7 @@ def undo(request: HttpRequest, slug: str, assignment_id: int) -> HttpResponse:
 @login_required
 def draft(request: HttpRequest, slug: str, assignment_id: int) -> HttpResponse:
     """Keep what is on the screen. A draft of an answer that was sent already is let go of."""
-    project = project_or_404(request, slug, Role.RATER)
-    assignment, asks = _lent(request, project, assignment_id)
+    project, assignment, asks = _lent(request, slug, assignment_id)
     kept = draft_of(QueryDict(request.body), asks=asks)
     if kept is None:
         return HttpResponse("This draft is too long to keep.", status=413, content_type="text/plain; charset=utf-8")
@@ -160,8 +156,7 @@ def leases(request: HttpRequest, slug: str) -> JsonResponse:
 @login_required
 def source(request: HttpRequest, slug: str, assignment_id: int, side: str) -> HttpResponse:
     """One response of a comparison, byte for byte as it was stored."""
-    project = project_or_404(request, slug, Role.RATER)
-    assignment, _ = _lent(request, project, assignment_id)
+    project, assignment, _ = _lent(request, slug, assignment_id)
     (card,) = queries.cards_of([assignment.pk])
     if side not in ("a", "b"):
         raise Http404("No such response.")
@@ -169,12 +164,12 @@ def source(request: HttpRequest, slug: str, assignment_id: int, side: str) -> Ht
     return HttpResponse(text.encode("utf-8", "surrogatepass"), content_type="text/plain; charset=utf-8")
 
 
-def _lent(request: HttpRequest, project: Project, assignment_id: int) -> tuple[Assignment, Asks]:
-    """An assignment of the person who asks, and what is asked on it. Raises Http404."""
+def _lent(request: HttpRequest, slug: str, assignment_id: int) -> tuple[Project, Assignment, Asks]:
+    """An assignment of the person who asks, with its project and what is asked on it. Raises Http404."""
     try:
-        return queries.assignment_of(person(request), project, pk=assignment_id)
+        return queries.assignment_at(person(request), slug, pk=assignment_id)
     except Assignment.DoesNotExist:
-        raise Http404("No such assignment.") from None
+        raise Http404("No such page.") from None
 
 
 def _with_key(request: HttpRequest) -> QueryDict:

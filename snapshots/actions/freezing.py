@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 
 from annotation.actions import freeze_judgments
-from annotation.actions.judging import SUBMITS
+from annotation.actions.lending import SUBMITS
 from raters.actions import note
 from snapshots import filters, formats, queries
 from snapshots.models import Export, Snapshot

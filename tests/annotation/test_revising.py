@@ -217,7 +217,7 @@ class TestRaces:
         with ThreadPoolExecutor(1) as pool:
             with transaction.atomic():
                 with connection.cursor() as cursor:
-                    cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [actions.judging.SUBMITS, project.pk])
+                    cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [actions.lending.SUBMITS, project.pk])
                 waiting = pool.submit(change)
                 with pytest.raises(TimeoutError):
                     waiting.result(timeout=0.5)

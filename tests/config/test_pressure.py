@@ -73,7 +73,8 @@ class Site:
 def site() -> Iterator[Site]:
     """Started once: what each test breaks, it waits for."""
     var = TEST_VAR / f"pressure-{os.getpid()}"
-    engines = Engines(var=var, fast=True, wanted=("postgres",))
+    # not fast: what was answered has to be there after a kill
+    engines = Engines(var=var, wanted=("postgres",))
     port = server.free_port()
     environment = os.environ | {
         "DATABASE_URL": engines.database_url(),

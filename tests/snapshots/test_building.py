@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from annotation.actions.judging import SUBMITS
+from annotation.actions.lending import SUBMITS
 from raters.models import Project
 from snapshots.actions import BadFilters, BadName, NameTaken, build_next_snapshot, freezing, request_snapshot
 from snapshots.models import Export, Snapshot
