@@ -25,7 +25,8 @@ def batch(project: Project) -> Batch:
 def talk(visit_as: Callable[..., Page], batch: Batch, ada: User) -> Page:
     """Ada before her first turn."""
     page = visit_as(ada, f"/p/helpfulness/live/{batch.pk}/")
-    page.click("text=Begin >> nth=-1")
+    with page.expect_navigation():  # to its end: who types before the script is there has no draft yet
+        page.click("text=Begin >> nth=-1")
     return page
 
 
