@@ -58,13 +58,14 @@ class CheckRates:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What to look for instead of the next of the queue, and where: nothing when `kind` is empty.
+    """What check to look for, none when `kind` is empty, and where. It is shown when `is_due`, else only looked for.
 
     Checks lie in random order on [0, 1): the first that will do at or after `start` is shown, round the end. Of the
     rater's own items the one `back` items ago or an older one is repeated.
     """
 
     kind: str
+    is_due: bool
     start: float
     back: int
 
@@ -72,15 +73,19 @@ class Check:
 def draw_check(rates: CheckRates, *, rng: random.Random) -> Check:
     """Whether the next item is a check. The intervals between checks are geometric: no count of items foretells one.
 
-    Draws the same three numbers whatever comes of it.
+    Draws the same three numbers whatever comes of it, and a kind to look for also when none is due: an item that is no
+    check takes the time of one that is.
     """
     chance, start, spread = rng.random(), rng.random(), rng.randrange(REPEAT_SPREAD)
     kinds = ((GOLD, rates.gold), (SILVER, rates.silver), (REPEAT, rates.repeat))
+    total = rates.gold + rates.silver + rates.repeat
+    is_due = chance < total
+    place = chance if is_due else (chance - total) / (1 - total) * total
     for kind, rate in kinds:
-        if chance < rate:
-            return Check(kind, start, REPEAT_AFTER_ITEMS + spread)
-        chance -= rate
-    return Check("", start, REPEAT_AFTER_ITEMS + spread)
+        if place < rate:
+            return Check(kind, is_due, start, REPEAT_AFTER_ITEMS + spread)
+        place -= rate
+    return Check("", False, start, REPEAT_AFTER_ITEMS + spread)
 
 
 def choose_batch(weights: Mapping[int, float | None], *, rng: random.Random) -> int:

@@ -4,7 +4,8 @@
 how far they have come in each.
 `TAKE` (in `taking`) takes one place of one batch, leases it and moves the bookmark. It looks, in this order, for
 
-1. a check, when one was drawn: gold kept out of the queue, an item with a certain label, or one of their own;
+1. a check: gold kept out of the queue, an item with a certain label, or one of their own. It is shown when one is due,
+   and looked for in any case, as is the rest, so that time does not tell;
 2. a place that is free again: its lease ended, or it was skipped. These are ordered by since when they are free;
 3. the next of the queue after the bookmark, by (priority, id), preferably of another prompt than the one before.
 
@@ -186,6 +187,7 @@ def take(offer: Offer, given: dict[str, Any], *, check: Check) -> tuple[int | No
         "prompt": offer.prompt,
         "window": WINDOW,
         "check": check.kind,
+        "check_is_due": check.is_due,
         "check_from": check.start,
         "back": check.back,
     }

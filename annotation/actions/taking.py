@@ -27,19 +27,25 @@ _FREED = """
     ORDER BY slot.leased_until, slot.id LIMIT %(window)s
 """
 # A lateral subquery locks one slot at a time, and only of a comparison that this rater may have: what is locked here
-# is passed by everybody else. OFFSET 0 keeps the two apart.
+# is passed by everybody else. OFFSET 0 keeps the two apart. When a check is shown instead, the same place is sought and
+# left as it is, so that a check takes no less time than a comparison of the queue.
+_PLACE = """
+    CROSS JOIN LATERAL (
+        SELECT * FROM (SELECT place.id, place.swapped FROM annotation_slot place
+                       WHERE {place} AND NOT EXISTS (SELECT 1 FROM instead)
+                       ORDER BY place.number LIMIT 1 FOR UPDATE SKIP LOCKED) for_this_rater
+        UNION ALL
+        SELECT * FROM (SELECT place.id, place.swapped FROM annotation_slot place
+                       WHERE {place} AND EXISTS (SELECT 1 FROM instead)
+                       ORDER BY place.number LIMIT 1) for_the_time_it_takes) slot
+"""
 _NEXT = """
     SELECT slot.id AS slot_id, ahead.id AS comparison_id, ahead.prompt_id, slot.swapped, 0 AS occasion,
            ahead.priority, NULL::timestamptz AS freed_at, 'ahead' AS found
     FROM (SELECT seen.* FROM ({ahead}) seen
           WHERE {wanted} AND NOT {had}
           ORDER BY seen.priority, seen.id OFFSET 0) ahead
-    CROSS JOIN LATERAL (
-        SELECT place.id, place.swapped FROM annotation_slot place
-        WHERE place.comparison_id = ahead.id AND place.filled_at IS NULL
-          AND (place.leased_until IS NULL OR place.leased_until <= {clock})
-          AND (place.panel IS NULL OR place.panel = %(panel)s)
-        ORDER BY place.number LIMIT 1 FOR UPDATE SKIP LOCKED) slot
+    {place}
     WHERE {unless}
     ORDER BY ahead.priority, ahead.id LIMIT 1
 """
@@ -76,6 +82,8 @@ WITH checked AS (
       AND comparison.batch_id = %(batch)s AND comparison.gold_preference IS NULL
       AND NOT {had_again}
     LIMIT 1
+), instead AS (
+    SELECT 1 FROM (SELECT 1 FROM checked UNION ALL SELECT 1 FROM repeated) found WHERE %(check_is_due)s
 ), freed AS (
     SELECT slot.id AS slot_id, free.comparison_id, free.prompt_id, slot.swapped, 0 AS occasion,
            0 AS priority, free.leased_until AS freed_at, 'freed' AS found
@@ -83,21 +91,18 @@ WITH checked AS (
           JOIN annotation_comparison comparison ON comparison.id = seen.comparison_id AND comparison.is_open
           WHERE NOT {had_freed}
           ORDER BY seen.leased_until, seen.id OFFSET 0) free
-    CROSS JOIN LATERAL (
-        SELECT place.id, place.swapped FROM annotation_slot place
-        WHERE place.id = free.id AND place.filled_at IS NULL
-          AND place.leased_until <= {clock}
-          AND (place.panel IS NULL OR place.panel = %(panel)s)
-        FOR UPDATE SKIP LOCKED) slot
-    WHERE NOT EXISTS (SELECT 1 FROM checked) AND NOT EXISTS (SELECT 1 FROM repeated)
+    {place_freed}
     ORDER BY free.leased_until, free.id LIMIT 1
 ), other AS (
     {other}
 ), following AS (
     {following}
+), queued AS (
+    SELECT * FROM freed UNION ALL SELECT * FROM other UNION ALL SELECT * FROM following
 ), taken AS (
-    SELECT * FROM checked UNION ALL SELECT * FROM repeated UNION ALL SELECT * FROM freed
-    UNION ALL SELECT * FROM other UNION ALL SELECT * FROM following
+    -- a check first, which has no slot; sorted, so that all of them are looked for whichever it is
+    SELECT * FROM (SELECT * FROM checked UNION ALL SELECT * FROM repeated UNION ALL SELECT * FROM queued) found
+    WHERE slot_id IS NOT NULL OR %(check_is_due)s ORDER BY slot_id NULLS FIRST LIMIT 1
 ), held_back AS (
     -- of the prompt before, so left for the next time: the bookmark waits for it
     SELECT 1 FROM other, ({near}) seen
@@ -106,11 +111,10 @@ WITH checked AS (
     LIMIT 1
 ), passed AS (
     SELECT seen.priority, seen.id, count(*) OVER () AS n FROM ({ahead}) seen
-    WHERE NOT EXISTS (SELECT 1 FROM taken) ORDER BY seen.priority DESC, seen.id DESC LIMIT 1
+    WHERE NOT EXISTS (SELECT 1 FROM queued) ORDER BY seen.priority DESC, seen.id DESC LIMIT 1
 ), passed_freed AS (
     SELECT seen.leased_until, seen.id, count(*) OVER () AS n FROM ({freed}) seen
-    WHERE NOT EXISTS (SELECT 1 FROM checked) AND NOT EXISTS (SELECT 1 FROM repeated)
-      AND NOT EXISTS (SELECT 1 FROM freed)
+    WHERE NOT EXISTS (SELECT 1 FROM freed)
     ORDER BY seen.leased_until DESC, seen.id DESC LIMIT 1
 ), leased AS (
     UPDATE annotation_slot slot
@@ -119,7 +123,7 @@ WITH checked AS (
     FROM taken WHERE slot.id = taken.slot_id
 ), shown AS (
     UPDATE annotation_comparison comparison SET shown_as_check = shown_as_check + 1
-    FROM checked WHERE comparison.id = checked.comparison_id
+    FROM checked WHERE %(check_is_due)s AND comparison.id = checked.comparison_id
 ), lent AS (
     INSERT INTO annotation_assignment
         (comparison_id, slot_id, rater_id, guideline_version_id, swapped, purpose, occasion, state, skip_reason,
@@ -132,7 +136,7 @@ WITH checked AS (
     RETURNING id
 ), place AS (
     SELECT taken.found, COALESCE(taken.prompt_id, %(prompt)s) AS prompt_id,
-        CASE WHEN taken.found = 'ahead' AND NOT EXISTS (SELECT 1 FROM held_back)
+        CASE WHEN NOT EXISTS (SELECT 1 FROM held_back) AND taken.found = 'ahead'
              THEN ARRAY[taken.priority, taken.comparison_id]
              WHEN taken.found IS NULL AND passed.id IS NOT NULL THEN ARRAY[passed.priority, passed.id]
              ELSE ARRAY[%(priority)s, %(after)s]::bigint[] END AS ahead,
@@ -168,8 +172,10 @@ WITH checked AS (
 SELECT (SELECT id FROM lent), place.no_more_freed, moved.* FROM moved, place
 """
 _NEAR = _AHEAD.replace("%(window)s", "20")
-_UNCHECKED = "NOT EXISTS (SELECT 1 FROM checked) AND NOT EXISTS (SELECT 1 FROM repeated)"
-_NOT_FREED = "AND NOT EXISTS (SELECT 1 FROM freed)"
+_FREE = "place.filled_at IS NULL AND (place.panel IS NULL OR place.panel = %(panel)s)"
+_FREE_AHEAD = f"place.comparison_id = ahead.id AND (place.leased_until IS NULL OR place.leased_until <= {CLOCK})"
+_FREED_ONE = f"place.id = free.id AND place.leased_until <= {CLOCK}"
+_NOT_FREED = "NOT EXISTS (SELECT 1 FROM freed)"
 _NO_OTHER = "AND NOT EXISTS (SELECT 1 FROM other)"
 
 
@@ -188,8 +194,10 @@ TAKE = Prepared(
     "take",
     filled(
         _TAKE,
-        other=filled(_NEXT, ahead=_NEAR, wanted="seen.prompt_id <> %(prompt)s", unless=f"{_UNCHECKED} {_NOT_FREED}"),
-        following=filled(_NEXT, ahead=_AHEAD, wanted="true", unless=f"{_UNCHECKED} {_NOT_FREED} {_NO_OTHER}"),
+        other=filled(_NEXT, ahead=_NEAR, wanted="seen.prompt_id <> %(prompt)s", unless=_NOT_FREED),
+        following=filled(_NEXT, ahead=_AHEAD, wanted="true", unless=f"{_NOT_FREED} {_NO_OTHER}"),
+        place_freed=filled(_PLACE, place=f"{_FREED_ONE} AND {_FREE}"),
+        place=filled(_PLACE, place=f"{_FREE_AHEAD} AND {_FREE}"),
         ahead=_AHEAD,
         near=_NEAR,
         freed=_FREED,
@@ -216,6 +224,7 @@ TAKE = Prepared(
     prompt="bigint",
     window="int",
     check="text",
+    check_is_due="boolean",
     check_from="float8",
     back="int",
     most_per_item="int",

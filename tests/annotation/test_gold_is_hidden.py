@@ -1,6 +1,7 @@
 """A rater with a stopwatch and a notebook cannot tell which comparisons have a known answer.
 
-Two thousand cards come through the real door, half of them gold. Whoever wants to find the gold ones sees how long each
+Two thousand cards come through the real door, half of them gold: once gold that lies in the queue, once gold that is
+kept apart and shown by chance. Whoever wants to find the gold ones sees how long each
 answer is, its headers, when it comes in the session and how long it took. A classifier on these must do as well as a
 coin: an area under the curve of 0.50 within 0.03.
 
@@ -8,15 +9,18 @@ Chance alone would miss that in one of thirty runs (the standard error at 1000 a
 comparison is made fair instead of lucky. Every gold item has a twin with texts of the same length right before or after
 it, drawn by lot: the lengths of texts say nothing, and what is left is what the house itself adds. Time is noise and
 cannot be matched; when it is off the bound it is measured again, at most twice, which chance survives and a leak does
-not.
+not. Gold that is kept apart comes in another order than its twin, so the lengths of texts are taken off instead, and
+chance is a bag of lots: of every two cards one is gold. Seen to fail: let the queue not be searched when gold is shown
+(`{unless} AND NOT EXISTS (SELECT 1 FROM instead)` in `taking`), and time alone tells it, at 0.74 to 0.99.
 """
 
 from __future__ import annotations
 
+import random
 import re
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -29,13 +33,15 @@ from scipy.optimize import minimize
 from scipy.stats import rankdata
 
 from annotation import actions
-from annotation.models import Assignment, Prompt, Response
+from annotation.actions import lending
+from annotation.models import Assignment, Comparison, Prompt, Response, RoutingRules
 from raters.models import Project, User
 from tests import make
 
 Floats = NDArray[np.float64]
 
 PAIRS = 1000
+MORE = 250  # twins of the pool from which gold is drawn: the last is not the only one left
 FOLDS = 5
 LONGEST_CADENCE = 20  # twins; a multiple of the folds
 CADENCES = (2, 5, 10, 20)
@@ -62,8 +68,8 @@ class Seen:
         """What a classifier is given, time aside. A cadence of gold would show in the remainders."""
         written = sum(len(name) + len(value) for name, value in self.headers)
         return [
-            self.body,
-            self.card - 2 * self.text,  # each text is there twice: rendered, and as it is
+            self.body - 2 * self.text,  # each text is there twice: rendered, and as it is
+            self.card - 2 * self.text,
             len(self.headers),
             written,
             self.statements,
@@ -127,21 +133,19 @@ def drawn_by_lot(rng: np.random.Generator) -> NDArray[np.int_]:
 
 @dataclass(frozen=True)
 class Pool:
-    """What there is to judge: of each comparison its twins' number and whether it is gold."""
+    """What there is to judge: which is gold, and of each its twins' number, when those are shown together."""
 
     twins: dict[int, int]
     gold: frozenset[int]
 
 
-@pytest.fixture
-def pool(project: Project, cleo: User) -> Pool:
-    """A thousand twins: two comparisons with texts of the same length, one of them marked gold by lot."""
-    rng = np.random.default_rng(7)
+def twins_of(project: Project, count: int, *, overlap: int, rng: np.random.Generator) -> list[Comparison]:
+    """A batch of twins, one after the other: two comparisons with texts of the same length."""
     prompts = Prompt.objects.bulk_create(
         Prompt(project=project, messages=[{"role": "user", "content": f"Which, {n // 2:04}?"}], sha256=f"{n:064}")
-        for n in range(2 * PAIRS)
+        for n in range(2 * count)
     )
-    lengths = rng.integers(1, 60, size=(PAIRS, 2))
+    lengths = rng.integers(1, 60, size=(count, 2))
     answers = Response.objects.bulk_create(
         Response(
             prompt=prompt,
@@ -157,16 +161,54 @@ def pool(project: Project, cleo: User) -> Pool:
         name="twins",
         guideline=make.guideline(project),
         pairs=[(first.pk, second.pk) for first, second in zip(answers[::2], answers[1::2], strict=True)],
-        overlap=3,
+        overlap=overlap,
         split_panels=False,
         rng=rng,
     )
-    comparisons = list(batch.comparisons.order_by("pk"))
-    chosen = [comparisons[2 * twins + int(place)] for twins, place in enumerate(drawn_by_lot(rng))]
+    return list(batch.comparisons.order_by("pk"))
+
+
+def pool_of(
+    comparisons: list[Comparison], lots: NDArray[np.int_], *, reserved: bool, by: User, rng: np.random.Generator
+) -> Pool:
+    """The comparisons, of which of each twins the one that was drawn is gold."""
+    chosen = [comparisons[2 * twins + int(place)] for twins, place in enumerate(lots)]
+    chance = random.Random(7)
     for comparison in chosen:
-        actions.mark_gold(comparison, preference=int(rng.integers(-3, 4)), reason="It is known.", by=cleo)
-    twins = {comparison.pk: number // 2 for number, comparison in enumerate(comparisons)}
+        preference = int(rng.integers(-3, 4))
+        actions.mark_gold(comparison, preference=preference, reason="Known.", by=by, reserved=reserved, rng=chance)
+    twins = {} if reserved else {comparison.pk: number // 2 for number, comparison in enumerate(comparisons)}
     return Pool(twins, frozenset(comparison.pk for comparison in chosen))
+
+
+@pytest.fixture
+def in_the_queue(project: Project, cleo: User) -> Pool:
+    """A thousand twins, one of each marked gold by lot."""
+    rng = np.random.default_rng(7)
+    return pool_of(twins_of(project, PAIRS, overlap=3, rng=rng), drawn_by_lot(rng), reserved=False, by=cleo, rng=rng)
+
+
+@pytest.fixture
+def kept_apart(project: Project, cleo: User) -> Pool:
+    """More twins than are shown, one of each marked gold by lot and kept out of the queue."""
+    RoutingRules.objects.create(project=project, gold_rate=0.5, most_per_item=32_767, most_per_rater=2 * (PAIRS + MORE))
+    rng = np.random.default_rng(7)
+    comparisons = twins_of(project, PAIRS + MORE, overlap=9, rng=rng)
+    return pool_of(comparisons, rng.integers(2, size=PAIRS + MORE), reserved=True, by=cleo, rng=rng)
+
+
+def lots_in_turn(seed: int) -> Iterator[float]:
+    """What chance says for each card: whether it is gold, as `drawn_by_lot` has it, and where among the gold to look.
+
+    The first card is not looked at: its time is that of a page.
+    """
+    rng = np.random.default_rng(seed)
+    yield from (0.75, rng.random())
+    while True:
+        for first in drawn_by_lot(rng):
+            for is_gold in (first == 0, first == 1):
+                yield 0.25 if is_gold else 0.75
+                yield rng.random()
 
 
 class Statements:
@@ -181,10 +223,10 @@ class Statements:
 
 
 def watch(client: Client, project: Project, pool: Pool) -> list[Seen]:
-    """Work the pool through at the door, one card at a time, and write down all that can be seen of each."""
+    """Judge two thousand at the door, one card at a time, and write down all that can be seen of each."""
     answer = client.get(f"/p/{project.slug}/rate/cards/", headers=SCRIPT)
     cards: list[Seen] = []
-    while found := CARD.search(answer.content):
+    while len(cards) <= 2 * PAIRS and (found := CARD.search(answer.content)):
         lent = Assignment.objects.select_related("comparison__response_a", "comparison__response_b").get(
             pk=int(found[1])
         )
@@ -193,7 +235,7 @@ def watch(client: Client, project: Project, pool: Pool) -> list[Seen]:
             cards[-1] = replace(
                 cards[-1],
                 text=len(item.response_a.text) + len(item.response_b.text),
-                twins=pool.twins[item.pk],
+                twins=pool.twins.get(item.pk, cards[-1].position // 2),
                 is_gold=item.pk in pool.gold,
             )
         sent = {"preference": "1", "key": str(uuid.uuid4()), "seconds": "20"}
@@ -204,7 +246,7 @@ def watch(client: Client, project: Project, pool: Pool) -> list[Seen]:
             answer = client.post(address, sent, headers=SCRIPT)
             took = 1000 * (time.perf_counter() - began)
         cards.append(seen(answer, statements=statements.count, milliseconds=took, position=len(cards)))
-    return cards[:-1]  # the last answer brought no card
+    return cards[:-1]  # of the last one it is not known what it is
 
 
 def seen(answer: Any, *, statements: int, milliseconds: float, position: int) -> Seen:
@@ -222,18 +264,15 @@ def with_time(cards: list[Seen]) -> float:
     return detected(np.hstack([inputs, times[:, None]]), gold, twins)
 
 
-def test_nothing_that_reaches_a_rater_tells_gold(project: Project, ada: User, pool: Pool) -> None:
-    raters = iter((ada, make.rater(project), make.rater(project)))
+def not_found(project: Project, raters: Iterator[User], pool: Pool) -> list[Seen]:
+    """Let one rater after the other work, three at most, until time tells no more than a coin. What the first saw."""
     client = Client()
     client.force_login(next(raters))
-
     cards = watch(client, project, pool)
-
     inputs, gold, twins = of_all(cards)
     assert len(cards) >= 2 * PAIRS - 2
     assert abs(int(gold.sum()) - PAIRS) <= 1
     assert detected(inputs, gold, twins) == pytest.approx(0.5, abs=BOUND)
-    a_classifier_that_can_fail(cards)
 
     timed = with_time(cards)
     for rater in raters:
@@ -242,6 +281,28 @@ def test_nothing_that_reaches_a_rater_tells_gold(project: Project, ada: User, po
         client.force_login(rater)
         timed = with_time(watch(client, project, pool))
     assert timed == pytest.approx(0.5, abs=BOUND)
+    return cards
+
+
+def test_nothing_that_reaches_a_rater_tells_gold(project: Project, ada: User, in_the_queue: Pool) -> None:
+    raters = iter((ada, make.rater(project), make.rater(project)))
+
+    cards = not_found(project, raters, in_the_queue)
+
+    a_classifier_that_can_fail(cards)
+
+
+def test_gold_that_is_kept_apart_takes_no_other_time(
+    project: Project, ada: User, kept_apart: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def one_after_the_other() -> Iterator[User]:
+        for seed, rater in enumerate((ada, make.rater(project), make.rater(project))):
+            monkeypatch.setattr(lending.CHANCE, "random", lots_in_turn(seed).__next__)
+            yield rater
+
+    cards = not_found(project, one_after_the_other(), kept_apart)
+
+    assert len({card.statements for card in cards}) == 1
 
 
 def a_classifier_that_can_fail(cards: list[Seen]) -> None:

@@ -87,7 +87,13 @@ def asked_of(comparison: Comparison, rater: User, *, check: str = "") -> dict[st
     with connection.execute_wrapper(lambda execute, sql, params, m, context: keep(execute, sql, params, m, context)):
         actions.lend_ahead(comparison.project, rater=rater, ahead=1, now=make.now())
     mark = Bookmark.objects.get(seat__rater=rater)
-    return sent | {"priority": mark.priority, "after": mark.after, "prompt": 0, "check": check}
+    return sent | {
+        "priority": mark.priority,
+        "after": mark.after,
+        "prompt": 0,
+        "check": check,
+        "check_is_due": bool(check),
+    }
 
 
 class TestCost:

@@ -46,7 +46,8 @@ def test_the_order_of_starting_orders_is_random() -> None:
 
 def test_checks_come_as_often_as_asked_and_at_no_cadence() -> None:
     rng = random.Random(7)
-    drawn = [draw_check(CheckRates(gold=0.05, silver=0.1, repeat=0.05), rng=rng).kind for _ in range(20_000)]
+    checks = [draw_check(CheckRates(gold=0.05, silver=0.1, repeat=0.05), rng=rng) for _ in range(20_000)]
+    drawn = [check.kind if check.is_due else "" for check in checks]
     counts = Counter(drawn)
     assert 850 < counts["gold"] < 1150
     assert 1800 < counts["silver"] < 2200
@@ -58,9 +59,19 @@ def test_checks_come_as_often_as_asked_and_at_no_cadence() -> None:
     assert 0.03 < gaps.count(1) / len(gaps) < 0.07
 
 
+def test_what_is_looked_for_does_not_tell_whether_it_is_shown() -> None:
+    rng = random.Random(7)
+    checks = [draw_check(CheckRates(gold=0.1, silver=0.2, repeat=0.1), rng=rng) for _ in range(20_000)]
+    for due in (True, False):
+        kinds = Counter(check.kind for check in checks if check.is_due is due)
+        assert set(kinds) == {"gold", "silver", "repeat"}
+        assert 0.47 < kinds["silver"] / kinds.total() < 0.53
+
+
 def test_without_rates_nothing_is_checked() -> None:
     rng = random.Random(7)
-    assert {draw_check(CheckRates(), rng=rng).kind for _ in range(1000)} == {""}
+    drawn = [draw_check(CheckRates(), rng=rng) for _ in range(1000)]
+    assert {(check.kind, check.is_due) for check in drawn} == {("", False)}
 
 
 def test_chance_is_used_up_alike_whatever_it_decides() -> None:
