@@ -68,7 +68,7 @@ WITH held AS (
     FROM kept WHERE kept.is_due AND assignment.id = kept.id
 ), known AS (
     SELECT batch.id, batch.weight, batch.guideline_id, COALESCE(batch.lease_seconds, %(lease)s) AS lease,
-           batch.epoch, version.id AS version_id, acknowledgement.id IS NOT NULL AS is_read,
+           batch.epoch, batch.most_per_prompt, version.id AS version_id, acknowledgement.id IS NOT NULL AS is_read,
            COALESCE(mark.checks, 0) AS checks, COALESCE(mark.prompt_id, 0) AS prompt_id,
            mark.epoch = batch.epoch AND (mark.exhausted_at IS NULL OR mark.exhausted_at
                > {clock} - interval '1 hour') IS TRUE AS goes_on,
@@ -88,7 +88,7 @@ WITH held AS (
       AND (batch.skill = '' OR batch.skill = ANY (standing.skills))
       AND (batch.rater_share >= 1 OR COALESCE(mark.lent, 0) < ceil(batch.rater_share * batch.places))
 ), offers AS (
-    SELECT id, weight, guideline_id, lease, epoch, version_id, is_read, checks, prompt_id,
+    SELECT id, weight, guideline_id, lease, epoch, most_per_prompt, version_id, is_read, checks, prompt_id,
            CASE WHEN goes_on THEN priority ELSE -32768 END AS priority,
            CASE WHEN goes_on THEN after ELSE 0 END AS after,
            CASE WHEN goes_on THEN freed_at END AS freed_at,
@@ -133,6 +133,7 @@ class Offer:
     guideline: int
     lease: int
     epoch: int
+    most_per_prompt: int | None
     version: int | None
     is_read: bool
     checks: int
@@ -185,6 +186,7 @@ def take(offer: Offer, given: dict[str, Any], *, check: Check) -> tuple[int | No
         "freed_slot": offer.freed_slot,
         "exhausted": offer.exhausted,
         "prompt": offer.prompt,
+        "most_per_prompt": offer.most_per_prompt,
         "window": WINDOW,
         "check": check.kind,
         "check_is_due": check.is_due,

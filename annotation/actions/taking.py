@@ -12,6 +12,10 @@ _SURELY = "{clock} - interval '10 seconds'"
 # instead, it would read all that the rater ever had, and a plan made once cannot know for whom that is much.
 _HAD = """EXISTS (SELECT 1 FROM annotation_assignment had
                    WHERE had.comparison_id = {of} AND had.rater_id = %(rater)s{when} OFFSET 0)"""
+# Whether the rater was lent as many of the prompt's comparisons as the batch allows; looked up where it says a number.
+_ENOUGH = """(%(most_per_prompt)s::int IS NOT NULL AND %(most_per_prompt)s <= (
+        SELECT count(*) FROM annotation_comparison sibling
+        WHERE sibling.prompt_id = {prompt} AND sibling.batch_id = %(batch)s AND {had_sibling}))"""
 # What of a batch lies ahead of the bookmark, and which of its places are free again, at most a window of each.
 _AHEAD = """
     SELECT comparison.id, comparison.priority, comparison.prompt_id FROM annotation_comparison comparison
@@ -43,7 +47,7 @@ _NEXT = """
     SELECT slot.id AS slot_id, ahead.id AS comparison_id, ahead.prompt_id, slot.swapped, 0 AS occasion,
            ahead.priority, NULL::timestamptz AS freed_at, 'ahead' AS found
     FROM (SELECT seen.* FROM ({ahead}) seen
-          WHERE {wanted} AND NOT {had}
+          WHERE {wanted} AND NOT {had} AND NOT {enough}
           ORDER BY seen.priority, seen.id OFFSET 0) ahead
     {place}
     WHERE {unless}
@@ -89,7 +93,7 @@ WITH checked AS (
            0 AS priority, free.leased_until AS freed_at, 'freed' AS found
     FROM (SELECT seen.*, comparison.prompt_id FROM ({freed}) seen
           JOIN annotation_comparison comparison ON comparison.id = seen.comparison_id AND comparison.is_open
-          WHERE NOT {had_freed}
+          WHERE NOT {had_freed} AND NOT {enough_freed}
           ORDER BY seen.leased_until, seen.id OFFSET 0) free
     {place_freed}
     ORDER BY free.leased_until, free.id LIMIT 1
@@ -107,7 +111,7 @@ WITH checked AS (
     -- of the prompt before, so left for the next time: the bookmark waits for it
     SELECT 1 FROM other, ({near}) seen
     WHERE seen.prompt_id = %(prompt)s AND (seen.priority, seen.id) < (other.priority, other.comparison_id)
-      AND NOT {had}
+      AND NOT {had} AND NOT {enough}
     LIMIT 1
 ), passed AS (
     SELECT seen.priority, seen.id, count(*) OVER () AS n FROM ({ahead}) seen
@@ -190,6 +194,10 @@ def _had(of: str, *, when: str = "") -> str:
     return filled(_HAD, of=of, when=when)
 
 
+def _enough(of: str) -> str:
+    return filled(_ENOUGH, prompt=of, had_sibling=_had("sibling.id"))
+
+
 TAKE = Prepared(
     "take",
     filled(
@@ -204,6 +212,8 @@ TAKE = Prepared(
         is_check=_IS_CHECK,
         surely=_SURELY,
         had=_had("seen.id"),
+        enough=_enough("seen.prompt_id"),
+        enough_freed=_enough("comparison.prompt_id"),
         had_freed=_had("seen.comparison_id"),
         had_item=_had("item.id"),
         had_again=_had("comparison.id", when=" AND had.occasion = 1"),
@@ -222,6 +232,7 @@ TAKE = Prepared(
     freed_slot="bigint",
     exhausted="boolean",
     prompt="bigint",
+    most_per_prompt="int",
     window="int",
     check="text",
     check_is_due="boolean",

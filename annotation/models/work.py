@@ -114,6 +114,9 @@ class Batch(models.Model):
     rater_share = models.FloatField(
         default=1.0, db_default=1.0, help_text="Of the batch's places, the most that one rater is lent."
     )
+    most_per_prompt = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="Comparisons of one prompt that one rater is lent at most. Empty: all."
+    )
     places = models.PositiveIntegerField(default=0, db_default=0, help_text="Judgments that were wanted when opened.")
     needs_qualification = models.BooleanField(default=False, db_default=False)
     language = models.CharField(
@@ -158,6 +161,9 @@ class Batch(models.Model):
             ),
             models.CheckConstraint(condition=Q(weight__isnull=True) | Q(weight__gt=0), name="weight_is_positive"),
             models.CheckConstraint(condition=Q(rater_share__gt=0, rater_share__lte=1), name="rater_share_is_a_share"),
+            models.CheckConstraint(
+                condition=Q(most_per_prompt__isnull=True) | Q(most_per_prompt__gte=1), name="of_a_prompt_one_at_least"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -260,6 +260,30 @@ class TestWhoMayHaveIt:
             lent(ada, project)
         assert lent(make.rater(project, "eve"), project)
 
+    @pytest.mark.parametrize("freed", [False, True])
+    def test_one_rater_judges_no_more_of_a_prompt_than_the_batch_allows(
+        self, project: Project, ada: User, freed: bool
+    ) -> None:
+        batch = make.batch(project, comparisons=5)
+        first, *rest = batch.comparisons.order_by("pk")
+        same = [first, *rest[:3]]
+        batch.comparisons.filter(pk__in=[one.pk for one in same]).update(prompt=first.prompt)
+        Batch.objects.filter(pk=batch.pk).update(most_per_prompt=2)
+        if freed:  # somebody else skipped them all: they are looked for elsewhere than the queue
+            eve = make.rater(project, "eve")
+            Batch.objects.filter(pk=batch.pk).update(most_per_prompt=None)
+            for _ in range(5):
+                actions.skip(actions.lend_next(project, rater=eve, now=make.now()), reason="skip", now=make.now())
+            Batch.objects.filter(pk=batch.pk).update(most_per_prompt=2)
+
+        judged = [make.judgment(ada, project).comparison_id for _ in range(3)]
+
+        assert len({one.pk for one in same} & {*judged}) == 2
+        assert rest[3].pk in judged
+        with pytest.raises(actions.NothingLeft):
+            lent(ada, project)
+        assert lent(make.rater(project, "joe"), project)
+
     def test_an_unread_guideline_holds_up_only_its_own_batches(self, project: Project) -> None:
         read, unread = make.guideline_version(project), make.guideline_version(project, name="Safety")
         fay = make.user("fay", Role.RATER, project=project)
