@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -40,46 +42,56 @@ class AskedQuality:
     field: forms.BoundField
 
 
+@lru_cache(maxsize=64)
+def _fields(asks: Asks, *, reason_required: bool) -> Mapping[str, forms.Field]:
+    """The fields of an answer. Made once for the same questions, and never changed: making them takes long."""
+    fields: dict[str, forms.Field] = {
+        "rules": Ids(required=False),
+        "no_rule": forms.BooleanField(required=False),
+        "rationale": forms.CharField(
+            required=reason_required,
+            max_length=LONGEST_RATIONALE,
+            strip=True,
+            error_messages={"required": "Say what made the difference. A sentence is enough."},
+        ),
+        "seconds": forms.FloatField(required=False, min_value=0, max_value=LONGEST_STRETCH),
+        "key": forms.UUIDField(
+            error_messages={"required": "Reload the page: this form has no key.", "invalid": "Bad key."}
+        ),
+        "preference": forms.TypedChoiceField(
+            choices=[(str(step.value), step.label) for step in asks.scale],
+            coerce=int,
+            error_messages={
+                "required": f"Choose how much better one response is, from 1 to {len(asks.scale)}.",
+                "invalid_choice": f"Choose one of the {len(asks.scale)} steps.",
+            },
+        ),
+    }
+    for quality in asks.qualities:
+        fields[f"quality_{quality.name}"] = forms.TypedChoiceField(
+            choices=[(str(value), word) for value, word in QUALITY_WORDS.items()],
+            coerce=int,
+            required=asks.qualities_required,
+            empty_value=None,
+            error_messages={
+                "required": f"{quality.label}: say A, the same, or B.",
+                "invalid_choice": f"{quality.label}: say A, the same, or B.",
+            },
+        )
+    for side in ("flags_left", "flags_right"):
+        fields[side] = forms.MultipleChoiceField(choices=[(flag, FLAGS[flag]) for flag in asks.flags], required=False)
+    return MappingProxyType(fields)
+
+
 class JudgmentForm(forms.Form):
     """One answer, as displayed: -3 leans left, 3 right. `number` is the assignment's, for the sample of reasons."""
-
-    rules = Ids(required=False)
-    no_rule = forms.BooleanField(required=False)
-    rationale = forms.CharField(required=False, max_length=LONGEST_RATIONALE, strip=True)
-    seconds = forms.FloatField(required=False, min_value=0, max_value=LONGEST_STRETCH)
-    key = forms.UUIDField(error_messages={"required": "Reload the page: this form has no key.", "invalid": "Bad key."})
 
     def __init__(self, data: Any = None, *, asks: Asks, number: int, initial: dict[str, Any] | None = None) -> None:
         super().__init__(data, initial=initial)
         self.asks = asks
         self.skip_errors: ErrorList | None = None
-        scale = asks.scale
-        self.fields["preference"] = forms.TypedChoiceField(
-            choices=[(str(step.value), step.label) for step in scale],
-            coerce=int,
-            error_messages={
-                "required": f"Choose how much better one response is, from 1 to {len(scale)}.",
-                "invalid_choice": f"Choose one of the {len(scale)} steps.",
-            },
-        )
-        for quality in asks.qualities:
-            self.fields[f"quality_{quality.name}"] = forms.TypedChoiceField(
-                choices=[(str(value), word) for value, word in QUALITY_WORDS.items()],
-                coerce=int,
-                required=asks.qualities_required,
-                empty_value=None,
-                error_messages={
-                    "required": f"{quality.label}: say A, the same, or B.",
-                    "invalid_choice": f"{quality.label}: say A, the same, or B.",
-                },
-            )
-        for side in ("flags_left", "flags_right"):
-            self.fields[side] = forms.MultipleChoiceField(
-                choices=[(flag, FLAGS[flag]) for flag in asks.flags], required=False
-            )
-        if asks.rationale_required and asks.asks_rationale(number):
-            self.fields["rationale"].required = True
-            self.fields["rationale"].error_messages["required"] = "Say what made the difference. A sentence is enough."
+        reason_required = asks.rationale_required and asks.asks_rationale(number)
+        self.fields = dict(_fields(asks, reason_required=reason_required))
 
     def clean(self) -> dict[str, Any] | None:
         """A rule decided or none fits, not both; and one of the two where the project wants it said."""
