@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from annotation import actions as annotation
 from annotation.models import Assignment, Batch, Comparison, Judgment, Label, Rendering, Seat
-from raters.models import Project, User
+from raters.models import Project, Standing, User
 from tests import make
 from tests.chaos.clients import Log, Sent, read_log
 from tests.chaos.oracle import Verdict, examine, is_settled
@@ -49,6 +49,7 @@ class TestStorm:
         assert {"web", "web worker", "postgres", "freeze"} <= report["blows"].keys(), report
         assert report["acknowledged"] >= 50, report
         assert report["cut"] > 0, report
+        assert report["checks"] > 0, report
 
 
 class TestPlan:
@@ -149,6 +150,14 @@ def let_a_seat_drift(_: list[Sent]) -> None:
     Seat.objects.filter(pk=Seat.objects.earliest("pk").pk).update(judged=4)
 
 
+def forget_that_gold_was_seen(_: list[Sent]) -> None:
+    Standing.objects.filter(pk=Standing.objects.earliest("pk").pk).update(gold_seen=1)
+
+
+def forget_that_a_check_was_shown(_: list[Sent]) -> None:
+    Comparison.objects.filter(pk=Comparison.objects.earliest("pk").pk).update(shown_as_check=1)
+
+
 def let_a_label_lag(_: list[Sent]) -> None:
     Label.objects.filter(pk=Label.objects.earliest("pk").pk).update(judgments=1)
 
@@ -183,6 +192,8 @@ class TestOracle:
             (fill_a_slot_twice, {"invented", "overfilled", "drifted", "labels"}),
             (let_a_counter_drift, {"drifted"}),
             (let_a_seat_drift, {"drifted"}),
+            (forget_that_gold_was_seen, {"drifted"}),
+            (forget_that_a_check_was_shown, {"drifted"}),
             (let_a_label_lag, {"labels"}),
             (forget_a_label, {"labels"}),
             (forget_a_text, {"renderings"}),

@@ -114,6 +114,7 @@ def _weather(var: Path, asked: Asked) -> dict[str, object]:
         settled = _wait_until_settled()
         sent, acknowledged, faults, longest = read_log(log)
         verdict = oracle.examine(sent, acknowledged)
+        checks = oracle.checks()
     return {
         "clean": verdict.is_clean and settled and not faults,
         "seed": asked.seed,
@@ -123,6 +124,7 @@ def _weather(var: Path, asked: Asked) -> dict[str, object]:
         "cut": proxy.cut,
         "sent": len(sent),
         "acknowledged": len(acknowledged),
+        "checks": checks,
         "worst_wait_s": round(longest, 1),
         "settled": settled,
         "faults": dict(faults),

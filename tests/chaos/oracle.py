@@ -13,9 +13,12 @@ from django.db.models import Count, Q
 from annotation import queries
 from annotation.aggregation import aggregate
 from annotation.kinds import canonical
-from annotation.models import Batch, Comparison, Judgment, Label, Rendering, Seat
+from annotation.models import Assignment, Batch, Comparison, Judgment, Label, Purpose, Rendering, Seat
+from raters.models import Standing
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
     from tests.chaos.clients import Sent
 
 
@@ -34,7 +37,7 @@ class Verdict:
     overfilled: int
     """Comparisons with more judgments than slots."""
     drifted: int
-    """Comparisons, slots and seats whose counters differ from the judgments."""
+    """Comparisons, slots, seats and gold scores whose counters differ from the judgments and from what was shown."""
     labels: int
     """Labels that differ from a fresh aggregation, are missing, or belong to nothing."""
     renderings: int
@@ -66,6 +69,11 @@ def examine(sent: Sequence[Sent], acknowledged: Collection[str]) -> Verdict:
     )
 
 
+def checks() -> int:
+    """How many of the judgments were on gold that is kept apart: a storm without any proves nothing about it."""
+    return Judgment.objects.filter(purpose=Purpose.GOLD).count()
+
+
 def is_settled() -> bool:
     """Have the workers done what waited for them? What they did is `examine`'s business."""
     return not (
@@ -91,8 +99,13 @@ def _counted_twice() -> int:
     return sum(pair["n"] - 1 for pair in pairs)
 
 
+def _for_labels() -> QuerySet[Judgment]:
+    """What fills slots and makes labels: not gold that is kept apart."""
+    return queries.counted_judgments().filter(purpose=Purpose.LABEL)
+
+
 def _counted() -> Counter[int]:
-    return Counter(queries.counted_judgments().values_list("comparison", flat=True))
+    return Counter(_for_labels().values_list("comparison", flat=True))
 
 
 def _slots() -> dict[int, tuple[int, int]]:
@@ -113,12 +126,22 @@ def _drifted() -> int:
         not (filled == counted[pk] == slots[pk][1]) for pk, filled in Comparison.objects.values_list("pk", "filled")
     )
     judged = Counter(Judgment.objects.filter(withdrawal=None).values_list("rater", flat=True))
-    return comparisons + sum(judged[rater] != seat for rater, seat in Seat.objects.values_list("rater", "judged"))
+    seats = sum(judged[rater] != seat for rater, seat in Seat.objects.values_list("rater", "judged"))
+    return comparisons + seats + _drifted_checks()
+
+
+def _drifted_checks() -> int:
+    """Gold is scored once for each judgment, and counted each time it is shown."""
+    known = Judgment.objects.filter(withdrawal=None, comparison__gold_preference__isnull=False)
+    scored = Counter(known.values_list("rater", flat=True))
+    shown = Counter(Assignment.objects.exclude(purpose=Purpose.LABEL).values_list("comparison", flat=True))
+    raters = sum(scored[rater] != seen for rater, seen in Standing.objects.values_list("user", "gold_seen"))
+    return raters + sum(shown[pk] != counted for pk, counted in Comparison.objects.values_list("pk", "shown_as_check"))
 
 
 def _wrong_labels() -> int:
     votes: dict[int, list[int]] = defaultdict(list)
-    for comparison, preference in queries.counted_judgments().values_list("comparison", "preference"):
+    for comparison, preference in _for_labels().values_list("comparison", "preference"):
         votes[comparison].append(preference)
     labels = {label.comparison_id: label for label in Label.objects.all()}
     wrong = sum(pk not in labels or not _follows(labels[pk], votes[pk]) for pk in votes)

@@ -6,6 +6,7 @@ python -m tests.chaos.world 8 100      # raters, comparisons; migrates first; pr
 from __future__ import annotations
 
 import json
+import random
 import sys
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 OVERLAP = 2
 BATCH = 150  # comparisons: small enough that some batches are finished during a storm
+GOLD = 10  # of a batch, kept apart and shown in between
+GOLD_RATE = 0.15
 TEXTS = 40  # different ones: a storm is about judgments, and rendering has its own trickle
 
 
@@ -41,8 +44,12 @@ def build(*, raters: int, comparisons: int) -> World:
 
 def _work(project: Project, comparisons: int) -> None:
     from annotation import actions as annotation
+    from annotation.models import RoutingRules
+    from raters.models import Role
     from tests import make
 
+    lead = make.user("lead", Role.LEAD, project=project)
+    RoutingRules.objects.create(project=project, gold_rate=GOLD_RATE)
     questions = [
         annotation.NewPrompt(messages=[{"role": "user", "content": f"Question {number}?"}])
         for number in range(comparisons)
@@ -55,7 +62,7 @@ def _work(project: Project, comparisons: int) -> None:
         ids.setdefault(response.prompt_id, []).append(response.pk)
     pairs = [(first, second) for first, second in ids.values()]
     for start in range(0, len(pairs), BATCH):
-        annotation.open_batch(
+        batch = annotation.open_batch(
             project,
             name=f"storm {start}",
             guideline=make.guideline(project),
@@ -64,6 +71,9 @@ def _work(project: Project, comparisons: int) -> None:
             split_panels=False,
             rng=np.random.default_rng(start),
         )
+        chance = random.Random(start)
+        for comparison in batch.comparisons.order_by("-pk")[:GOLD]:
+            annotation.mark_gold(comparison, preference=2, reason="Known.", by=lead, reserved=True, rng=chance)
 
 
 def _signed_in(person: User) -> str:
